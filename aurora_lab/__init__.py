@@ -1,0 +1,1 @@
+"""Learn Amazon Aurora, hands on: a local Aurora region and the curriculum that runs on it."""

@@ -1,0 +1,1 @@
+"""The data plane: one Aurora cluster of real PostgreSQL servers."""

@@ -1,0 +1,1 @@
+"""Lessons: build, check, grade, and the notebook side (`from aurora_lab import lab`)."""

@@ -1,0 +1,1 @@
+"""Pure rules and arithmetic: no I/O, no clock of their own."""

@@ -1,0 +1,1 @@
+"""The RDS actions, a module for each kind of resource."""

@@ -1,0 +1,1 @@
+"""How one PostgreSQL server process is run: from a wheel (`embedded`) or in a container (`containers`)."""
