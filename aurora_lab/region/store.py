@@ -106,7 +106,8 @@ class Store:
         """Write a document; it replaces one of the same kind and id."""
         with self._lock:
             self._db.execute(
-                "INSERT INTO resource VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET document = excluded.document",
+                "INSERT INTO resource VALUES (?, ?, ?) "
+                "ON CONFLICT (kind, id) DO UPDATE SET document = excluded.document",
                 (kind, id, json.dumps(document)),
             )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 
-class RuntimeUnavailable(Exception):
+class RuntimeUnavailableError(Exception):
     """This machine cannot run servers this way. The message says what is missing and what to do."""
 
 
@@ -104,7 +104,7 @@ class Runtime(Protocol):
         ...
 
     def version(self) -> str:
-        """PostgreSQL's version as `17.10`. Raises RuntimeUnavailable."""
+        """PostgreSQL's version as `17.10`. Raises RuntimeUnavailableError."""
         ...
 
     def make_folder(self, folder: Path) -> None:
@@ -112,7 +112,7 @@ class Runtime(Protocol):
         ...
 
     def write(self, path: Path, text: str) -> None:
-        """Replace a file by rename, so that a reader sees the old text or the new; owned by the servers' user."""
+        """Replace a file by rename: a reader sees the old text or the new. Owned by the servers' user."""
         ...
 
     def copy_tree(self, source: Path, target: Path) -> None:
