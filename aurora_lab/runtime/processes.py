@@ -1,0 +1,295 @@
+"""The processes of a PostgreSQL server as the operating system shows them: find, wait, signal, measure, end.
+
+A server is known by its data directory, not by a process id: the main process has `-D DATA` on its command
+line and its id in `DATA/postmaster.pid`. Both survive the region that started it, and neither can be mistaken
+for a later process that was given the same id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+import os
+import re
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+PROC = Path("/proc")
+_SETTLE_SECONDS = 5.0
+"""Longest wait for processes that were sent SIGKILL; the kernel needs milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class PidFile:
+    """What a server says of itself in `postmaster.pid`."""
+
+    pid: int
+    port: int
+    status: str
+    """`starting`, `ready`, `standby` (up, but not consistent yet), `stopping`, or empty."""
+
+
+def read_pid_file(data: Path) -> PidFile | None:
+    """Read `postmaster.pid`; None where there is none or it is half written."""
+    try:
+        lines = (data / "postmaster.pid").read_text(errors="replace").splitlines()
+        return PidFile(
+            pid=abs(int(lines[0])),
+            port=int(lines[3]),
+            status=lines[7].strip() if len(lines) > 7 else "",
+        )
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether the process runs or is stopped; one that only waits to be reaped does not count."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def data_argument(command: list[str]) -> str | None:
+    """The data directory on the command line of a server's main process; None for any other process."""
+    if not command or Path(command[0]).name != "postgres" or "-D" not in command[1:]:
+        return None
+    at = command.index("-D", 1) + 1
+    return command[at] if at < len(command) else None
+
+
+def setting_argument(command: list[str], name: str) -> str | None:
+    """The value of `-c name=value` on a command line."""
+    prefix = f"{name}="
+    for option, value in itertools.pairwise(command):
+        if option == "-c" and value.startswith(prefix):
+            return value[len(prefix) :]
+    return None
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """The command line; empty when the process has gone or is another user's."""
+    try:
+        return process.cmdline()
+    except (psutil.Error, OSError):
+        return []
+
+
+def main_process(data: Path) -> psutil.Process | None:
+    """The living main process of the server on `data`, or None."""
+    found = read_pid_file(data)
+    if found is None:
+        return None
+    try:
+        process = psutil.Process(found.pid)
+    except psutil.Error:
+        return None
+    if data_argument(command_line(process)) != str(data) or not alive(process):
+        return None
+    return process
+
+
+def main_processes(below: Path) -> Iterator[tuple[psutil.Process, Path]]:
+    """The main process and the data directory of each server that runs on files below `below`."""
+    for process in psutil.process_iter():
+        argument = data_argument(command_line(process))
+        if argument and Path(argument).is_relative_to(below) and alive(process):
+            yield process, Path(argument)
+
+
+def working_below(folder: Path) -> list[psutil.Process]:
+    """Processes of anyone we may look at whose working directory is `folder` or below it."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            where = process.cwd()
+        except (psutil.Error, OSError):
+            continue
+        if where and Path(where).is_relative_to(folder):
+            found.append(process)
+    return found
+
+
+def family(main: psutil.Process) -> list[psutil.Process]:
+    """The process and all below it, the process first."""
+    try:
+        return [main, *main.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def wait_gone(process: psutil.Process, seconds: float) -> bool:
+    """Wait until the process has ended (reaped or not), without polling where the system allows it."""
+    deadline = time.monotonic() + seconds
+    if hasattr(os, "pidfd_open"):
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except ProcessLookupError:
+            return True
+        except OSError:  # no such call in this sandbox, or too many open files: the slow way below
+            pass
+        else:
+            try:
+                if not alive(process):
+                    return True
+                poll = select.poll()
+                poll.register(descriptor, select.POLLIN)
+                return bool(poll.poll(max(0.0, seconds) * 1000))
+            finally:
+                os.close(descriptor)
+    while alive(process):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(min(left, 0.1))
+    return True
+
+
+def send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    """Send a signal to those that still live."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def freeze(main: psutil.Process) -> list[psutil.Process]:
+    """Stop the process and all below it; return them.
+
+    The main process is stopped first so that it starts no new children, then whoever is found, until a look
+    finds no new one (a backend may have been about to fork an archive or restore command).
+    """
+    stopped: dict[int, psutil.Process] = {}
+    while new := [process for process in family(main) if process.pid not in stopped]:
+        send(new, signal.SIGSTOP)
+        stopped.update((process.pid, process) for process in new)
+    return list(stopped.values())
+
+
+def thaw(main: psutil.Process) -> None:
+    """Let a frozen family go on, children first: the main process must not take them for dead."""
+    send(reversed(family(main)), signal.SIGCONT)
+
+
+def frozen(process: psutil.Process) -> bool:
+    """Whether the process is stopped."""
+    try:
+        return process.status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return False
+
+
+def kill(main: psutil.Process, data: Path) -> None:
+    """End a server's processes at once and return when none is left; what shared memory it had is freed.
+
+    Also ends processes that a main process killed by somebody else left behind (a frozen one cannot notice
+    that it is alone, and would keep the next server from starting).
+    """
+    doomed = freeze(main)
+    known = {process.pid for process in doomed}
+    orphans = [process for process in _servers_in(data) if process.pid not in known]
+    doomed += orphans
+    memory = _shared_memory(doomed)
+    send(doomed, signal.SIGKILL)
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    for process in doomed:
+        wait_gone(process, max(0.0, deadline - time.monotonic()))
+    _free(*memory)
+
+
+def kill_orphans(data: Path) -> None:
+    """End what a main process that is gone has left behind on `data`."""
+    orphans = _servers_in(data)
+    memory = _shared_memory(orphans)
+    send(orphans, signal.SIGKILL)
+    for process in orphans:
+        wait_gone(process, _SETTLE_SECONDS)
+    if orphans:
+        _free(*memory)
+
+
+def _servers_in(data: Path) -> list[psutil.Process]:
+    """Server processes that work in `data`: a server changes into its data directory as it starts."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.name() == "postgres" and process.cwd() == str(data):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+_SEGMENT = re.compile(r"(/dev/shm/PostgreSQL\.\d+)|/SYSV[0-9a-f]{8}")
+
+
+def _shared_memory(processes: Iterable[psutil.Process]) -> tuple[set[Path], set[int]]:
+    """Shared memory mapped by these processes: files, and System V identifiers (shown as the inode)."""
+    files: set[Path] = set()
+    identifiers: set[int] = set()
+    for process in processes:
+        try:
+            maps = (PROC / str(process.pid) / "maps").read_text()
+        except OSError:  # gone, not ours to read, or not Linux
+            continue
+        for line in maps.splitlines():
+            if match := _SEGMENT.search(line):
+                if match[1]:
+                    files.add(Path(match[1]))
+                else:
+                    identifiers.add(int(line.split()[4]))
+    return files, identifiers
+
+
+def _free(files: set[Path], identifiers: set[int]) -> None:
+    """Free shared memory whose users are gone: a killed server cannot, and its files may be removed next."""
+    for file in files:
+        file.unlink(missing_ok=True)
+    if identifiers and sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        for identifier in identifiers:
+            libc.shmctl(identifier, 0, None)  # IPC_RMID; one that is gone already does no harm
+
+
+_FIELD = re.compile(r"^(Pss|RssAnon|RssFile|RssShmem):\s+(\d+) kB", re.MULTILINE)
+
+
+def memory(processes: Iterable[psutil.Process]) -> int:
+    """Bytes of memory that the processes take together.
+
+    The sum of their proportional shares (PSS) where the system lets us read it. Otherwise what is private
+    to each, plus the largest share of what they have in common; on macOS the sum of what each has resident.
+    """
+    proportional = 0
+    private = 0
+    shared = 0
+    for process in processes:
+        folder = PROC / str(process.pid)
+        try:
+            proportional += _fields(folder / "smaps_rollup").get("Pss", 0)
+            continue
+        except ProcessLookupError:
+            continue
+        except OSError:
+            pass
+        try:
+            status = _fields(folder / "status")
+            private += status.get("RssAnon", 0)
+            shared = max(shared, status.get("RssFile", 0) + status.get("RssShmem", 0))
+        except OSError:
+            with contextlib.suppress(psutil.Error):
+                private += process.memory_info().rss
+    return proportional + private + shared
+
+
+def _fields(path: Path) -> dict[str, int]:
+    """The memory fields of a file under /proc, in bytes."""
+    return {name: int(size) * 1024 for name, size in _FIELD.findall(path.read_text())}
