@@ -1,0 +1,181 @@
+"""How other processes start, stop and ask a region."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+from aurora_lab.region.clock import DEFAULT_SCALE
+from aurora_lab.region.home import Home, RegionInfo
+from aurora_lab.region.lab_api import TOKEN_HEADER
+
+START_SECONDS = 180.0
+STOP_SECONDS = 90.0
+ASK_SECONDS = 15.0
+ALREADY_RUNNING = 3
+"""The exit code of a region whose home is taken."""
+
+Progress = Callable[[str], None]
+
+
+class RegionError(Exception):
+    """The region cannot do what was asked; the message is one sentence that says what to do."""
+
+
+def running(home: Home) -> RegionInfo | None:
+    """The region that runs on this home and answers, or None."""
+    info = home.info()
+    if info is None or not psutil.pid_exists(info.pid):
+        return None
+    try:
+        _call(info, "status", None, seconds=ASK_SECONDS)
+    except (OSError, ValueError, RegionError):
+        return None
+    return info
+
+
+def start(
+    home: Home,
+    runtime: str = "auto",
+    scale: float = DEFAULT_SCALE,
+    progress: Progress = lambda _step: None,
+) -> RegionInfo:
+    """Start the region if it does not run, and return once it is ready. Raises RegionError."""
+    deadline = time.monotonic() + START_SECONDS
+    try:
+        home.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RegionError(
+            f"The home {home.folder} cannot be made ({error.strerror}). Choose another one with --home."
+        ) from error
+    while time.monotonic() < deadline:
+        info = running(home)
+        if info is not None:
+            return info
+        if _launch(home, runtime, scale, progress, deadline):
+            continue
+        # Somebody else is starting (or stopping) the region on this home: wait for what comes of it.
+        progress("waiting for a region that is being started")
+        time.sleep(0.05)
+    raise RegionError(f"The region was not ready after {START_SECONDS:.0f} s; {home.log} says why.")
+
+
+def stop(home: Home) -> bool:
+    """Stop the region and its servers cleanly; False if none ran. Raises RegionError."""
+    info = home.info()
+    if info is None or running(home) is None:
+        return False
+    process = psutil.Process(info.pid)
+    _call(info, "stop", {})
+    try:
+        process.wait(STOP_SECONDS)
+    except psutil.TimeoutExpired as error:
+        raise RegionError(
+            f"The region (process {info.pid}) did not stop within {STOP_SECONDS:.0f} s; {home.log} says why."
+        ) from error
+    return True
+
+
+def status(home: Home) -> dict[str, Any]:
+    """What the region says of itself. Raises RegionError where none runs."""
+    answer = ask(home, "status")
+    assert isinstance(answer, dict)
+    return answer
+
+
+def ask(home: Home, name: str, body: dict[str, Any] | None = None) -> Any:
+    """Call the lab interface: look (`body` None) or do. Raises RegionError."""
+    info = home.info()
+    if info is None:
+        raise RegionError("The region is not running. Start it with `aurora-lab start`.")
+    try:
+        return _call(info, name, body)
+    except OSError as error:
+        raise RegionError("The region does not answer. Start it with `aurora-lab start`.") from error
+
+
+def _call(info: RegionInfo, name: str, body: dict[str, Any] | None, seconds: float = 60.0) -> Any:
+    request = urllib.request.Request(
+        f"{info.url}/_lab/{name}",
+        data=None if body is None else json.dumps(body).encode(),
+        headers={TOKEN_HEADER: info.token, "Content-Type": "application/json"},
+    )
+    # No proxy of the learner's stands between two processes of one machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=seconds) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            try:
+                message = json.load(error)["error"]
+            except (ValueError, KeyError, TypeError):
+                message = f"The region answered with HTTP {error.code}."
+        raise RegionError(message) from None
+
+
+def _launch(home: Home, runtime: str, scale: float, progress: Progress, deadline: float) -> bool:
+    """Start the process and follow it until it is ready. False if the home is taken. Raises RegionError."""
+    command = [sys.executable, "-m", "aurora_lab.region.daemon"]
+    command += ["--home", str(home.folder), "--runtime", runtime, "--scale", str(scale)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "AWS_"))}
+    try:
+        errors = (home.folder / "region.stderr").open("wb")
+    except OSError as error:
+        raise RegionError(
+            f"The home {home.folder} cannot be written ({error.strerror}). Choose another one with --home."
+        ) from error
+    with errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            cwd=home.folder,
+            start_new_session=True,
+        )
+    assert process.stdout is not None
+    # A region that hangs while it starts must not hang its starter.
+    guard = threading.Timer(max(0.0, deadline - time.monotonic()), process.kill)
+    guard.start()
+    try:
+        with process.stdout as lines:
+            for line in lines:
+                message = _message(line)
+                if "step" in message:
+                    progress(message["step"])
+                if "error" in message and not message.get("running"):
+                    raise RegionError(message["error"])
+                if message.get("ready"):
+                    process.returncode = 0  # It goes on by itself: nothing is to be waited for.
+                    return True
+    finally:
+        guard.cancel()
+    if process.wait() == ALREADY_RUNNING:
+        return False
+    last = ""
+    with contextlib.suppress(OSError):
+        last = (home.folder / "region.stderr").read_text(errors="replace").strip().rsplit("\n", 1)[-1]
+    raise RegionError(
+        f"The region ended before it was ready. {last} {home.log} says more.".replace("  ", " ")
+    )
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}

@@ -1,0 +1,240 @@
+"""One region: its state, its endpoints, and a worker for each cluster."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from aurora_lab.cluster.plane import ClusterPlane
+from aurora_lab.cluster.template import Template
+from aurora_lab.endpoints.certificates import Authority
+from aurora_lab.endpoints.resolver import Resolver
+from aurora_lab.endpoints.router import Router
+from aurora_lab.endpoints.zone import Zone
+from aurora_lab.region.addresses import records
+from aurora_lab.region.clock import LabClock, timestamp
+from aurora_lab.region.home import Home
+from aurora_lab.region.identity import Identity, load_identity
+from aurora_lab.region.lifecycle import next_step
+from aurora_lab.region.ports import free_server_port, router_address
+from aurora_lab.region.store import Document, Store
+from aurora_lab.region.worker import ClusterWorker
+from aurora_lab.runtime.base import Runtime
+
+log = logging.getLogger(__name__)
+
+DNS_TTL_SECONDS = 5.0
+"""Lab seconds for which a client keeps an answer (FACTS 3.16)."""
+
+ARN_KINDS = {
+    "cluster": "cluster",
+    "db": "db",
+    "cluster-endpoint": "cluster-endpoint",
+    "cluster-pg": "cluster-pg",
+    "pg": "pg",
+    "subgrp": "subgrp",
+    "es": "es",
+    "cluster-snapshot": "cluster-snapshot",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What the runtime's PostgreSQL is and can be set to."""
+
+    engine_version: str
+    """As `17.10`."""
+    settings: list[dict[str, Any]]
+    """The rows of `pg_settings`."""
+
+    @property
+    def major(self) -> str:
+        """As `17`."""
+        return self.engine_version.split(".", maxsplit=1)[0]
+
+
+class Region:
+    """The control plane. `open` takes up what the state file says; `close` lets go.
+
+    The actions of the API change documents in the store and wake the cluster's worker, which makes the
+    servers agree with them. Each method may be called from any thread.
+    """
+
+    def __init__(self, home: Home, runtime: Runtime, scale: float) -> None:
+        self.home = home
+        self.runtime = runtime
+        self.store = Store(home.state)
+        self.identity: Identity = load_identity(self.store)
+        self.clock = LabClock(scale)
+        self.changed = threading.Condition()
+        self.template = Template(runtime, home.data / "template")
+        self.zone = Zone()
+        self.resolver = Resolver(self.zone, ttl=lambda: self.clock.real(DNS_TTL_SECONDS))
+        authority = Authority(home.certificates, self.identity.dns_id, self.identity.region)
+        authority.ensure()
+        self.certificate, self.key = authority.certificate, authority.key
+        self.router = Router(self.resolver, self._backends, self.certificate, self.key)
+        self.router_address = ("127.0.0.1", 0)
+        self._workers: dict[str, ClusterWorker] = {}
+        self._workers_lock = threading.Lock()
+
+    # What the actions and workers ask of the region.
+
+    @property
+    def name(self) -> str:
+        """The AWS Region's name."""
+        return self.identity.region
+
+    @property
+    def account(self) -> str:
+        """The account's number."""
+        return self.identity.account
+
+    @property
+    def dns_id(self) -> str:
+        """The label that all endpoints share (FACTS 3.5)."""
+        return self.identity.dns_id
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The engine version and its parameters."""
+        return Catalogue(self.runtime.version(), list(self.template.settings()))
+
+    @property
+    def default_port(self) -> int:
+        """The port on which every endpoint is reached."""
+        return self.router_address[1]
+
+    def arn(self, kind: str, identifier: str) -> str:
+        """The ARN of an RDS resource; `kind` as in ARNs: cluster, db, cluster-pg, pg, subgrp …"""
+        return f"arn:aws:rds:{self.name}:{self.account}:{ARN_KINDS.get(kind, kind)}:{identifier}"
+
+    def now(self) -> str:
+        """The time as the API writes it."""
+        return timestamp()
+
+    def add_event(
+        self,
+        source_type: str,
+        identifier: str,
+        categories: list[str],
+        message: str,
+        event_id: str | None = None,
+    ) -> None:
+        """Append to the event log that DescribeEvents shows."""
+        kind = {"db-cluster": "cluster", "db-instance": "db"}.get(source_type, source_type)
+        document = {
+            "SourceIdentifier": identifier,
+            "SourceType": source_type,
+            "Message": message,
+            "EventCategories": categories,
+            "SourceArn": self.arn(kind, identifier),
+            "_lab": {"event_id": event_id},
+        }
+        self.store.add_event(self.now(), document)
+
+    def update(self, kind: str, identifier: str, change: Callable[[Document], None]) -> Document | None:
+        """Change one document in a transaction, then let endpoints and waiters see it. None if it is gone."""
+        with self.store.transaction():
+            document = self.store.get(kind, identifier)
+            if document is not None:
+                change(document)
+                self.store.put(kind, identifier, document)
+        self.touch()
+        return document
+
+    def touch(self) -> None:
+        """Say that documents have changed: the endpoints' records are made anew, waiters look again."""
+        with self._workers_lock:
+            workers = dict(self._workers)
+        serving = {name for worker in workers.values() for name in worker.serving()}
+        self.zone.replace(records(self.store, self.identity, serving.__contains__))
+        with self.changed:
+            self.changed.notify_all()
+
+    def wake(self, cluster_identifier: str) -> None:
+        """Have the cluster's worker look at once; it is made if there is none."""
+        cluster = self.store.get("DBCluster", cluster_identifier.lower())
+        if cluster is not None:
+            self._worker(cluster["DbClusterResourceId"]).wake()
+
+    def parameters_changed(self, _kind: str, _group: str) -> None:
+        """A parameter group was changed: each worker compares what applies with what was applied."""
+        with self._workers_lock:
+            workers = list(self._workers.values())
+        for worker in workers:
+            worker.wake()
+
+    def worker_of(self, cluster: Document) -> ClusterWorker:
+        """The worker of a cluster."""
+        return self._worker(cluster["DbClusterResourceId"])
+
+    def free_port(self) -> int:
+        """A port for a new server. Raises NoPortError."""
+        taken = {item["_lab"]["port"] for item in self.store.all("DBInstance")}
+        return free_server_port(taken)
+
+    def plane(self, resource_id: str) -> ClusterPlane:
+        """The servers of one cluster."""
+        return ClusterPlane(
+            self.runtime,
+            self.home.data / "clusters" / resource_id.lower(),
+            self.template,
+            self.certificate,
+            self.key,
+            self.identity.superuser_password,
+        )
+
+    # Life of the region itself.
+
+    def open(self) -> None:
+        """Take up the clusters of the state file, end servers that belong to none, and listen."""
+        self.template.ensure()
+        self._end_strays()
+        kept = self.store.get("Region", "router")
+        preferred = (kept["host"], kept["port"]) if kept else None
+        self.router_address = router_address(preferred)
+        self.router.start(*self.router_address)
+        self.store.put("Region", "router", {"host": self.router_address[0], "port": self.router_address[1]})
+        for cluster in self.store.all("DBCluster"):
+            self._worker(cluster["DbClusterResourceId"]).wake()
+        self.touch()
+
+    def close(self, stop_servers: bool = True) -> None:
+        """Stop the workers and the router; with `stop_servers`, every server too, cleanly."""
+        with self._workers_lock:
+            workers = list(self._workers.values())
+            self._workers.clear()
+        for worker in workers:
+            worker.finish(stop_servers)
+        self.router.close()
+        self.runtime.close()
+        self.store.close()
+
+    def forget(self, resource_id: str) -> None:
+        """Let go of the worker of a cluster that is deleted."""
+        with self._workers_lock:
+            self._workers.pop(resource_id, None)
+
+    def _worker(self, resource_id: str) -> ClusterWorker:
+        with self._workers_lock:
+            worker = self._workers.get(resource_id)
+            if worker is None:
+                worker = self._workers[resource_id] = ClusterWorker(self, resource_id, next_step)
+                worker.start()
+        return worker
+
+    def _backends(self) -> list[tuple[str, int]]:
+        return [("127.0.0.1", item["_lab"]["port"]) for item in self.store.all("DBInstance")]
+
+    def _end_strays(self) -> None:
+        known = {item["DbiResourceId"].lower() for item in self.store.all("DBInstance")}
+        for server in self.runtime.strays(self.home.data, known):
+            log.warning("ending server %s, which belongs to no instance", server.spec.name)
+            with suppress(ProcessLookupError):
+                server.kill()

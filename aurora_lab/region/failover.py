@@ -1,0 +1,172 @@
+"""Failover: who is promoted, and in what order the rest follows.
+
+The record of a failover stands in the cluster's document from before its first step to after its last, so a
+region that is killed in between goes on with it. The steps, each of which may be done twice:
+
+    1. the target is chosen (FACTS 4.9) and the record written, with the event that says so
+    2. the old writer is fenced, the target takes all log that it lacks, and is promoted
+    3. the document names the new writer; endpoints and topology follow at once
+    4. the other readers follow the new writer; the cluster is available
+    5. the old writer comes back as a reader, in a step of its own
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from aurora_lab.cluster.plane import ClusterPlaneError
+from aurora_lab.models.promotion import Candidate, promotion_order
+from aurora_lab.region.notices import notify
+from aurora_lab.region.rds.orderable import instance_class
+from aurora_lab.region.store import Document
+from aurora_lab.region.worker import ClusterWorker
+from aurora_lab.runtime.base import ServerStartError, ToolError
+
+if TYPE_CHECKING:
+    from aurora_lab.region.core import Region
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 8
+"""Failed promotions after which the region gives up and says so."""
+
+
+def best_target(worker: ClusterWorker, cluster: Document, failed: list[str] | None = None) -> Document | None:
+    """The reader that Aurora would promote (FACTS 4.9, 4.10), or None where no reader can be."""
+    failed = failed or []
+    readers = {
+        item["DBInstanceIdentifier"]: item
+        for item in worker.readers(cluster)
+        if item["DBInstanceStatus"] == "available" and worker.plane.running(item["DbiResourceId"])
+    }
+    candidates = []
+    for identifier, item in readers.items():
+        known = instance_class(item["DBInstanceClass"])
+        candidates.append(Candidate(identifier, item["PromotionTier"], known[1] if known else 0))
+    order = promotion_order(candidates, len(failed))
+    # One that has failed goes behind those that have not been tried.
+    order.sort(key=lambda candidate: failed.count(candidate.identifier))
+    responsive = [item for item in order if not worker.unresponsive(readers[item.identifier])]
+    chosen = (responsive or order)[:1]
+    return readers[chosen[0].identifier] if chosen else None
+
+
+def begin_failover(
+    region: Region, cluster: Document, old: Document, target: Document, *, planned: bool
+) -> None:
+    """Write the record of a failover; the worker does it."""
+    same_zone = old["AvailabilityZone"] == target["AvailabilityZone"]
+
+    def begin(item: Document) -> None:
+        item["Status"] = "failing-over"
+        item["_lab"]["failover"] = {
+            "old": old["DBInstanceIdentifier"],
+            "target": target["DBInstanceIdentifier"],
+            "planned": planned,
+            "failed": [],
+            "promoted": False,
+        }
+
+    with region.store.transaction():
+        region.update("DBCluster", cluster["DBClusterIdentifier"], begin)
+        event = "RDS-EVENT-0072" if same_zone else "RDS-EVENT-0073"
+        notify(region, event, cluster["DBClusterIdentifier"], name=target["DBInstanceIdentifier"])
+    region.wake(cluster["DBClusterIdentifier"])
+
+
+def fail_over(worker: ClusterWorker, cluster: Document) -> bool:
+    """Carry on with the failover in the cluster's document."""
+    region, record = worker.region, cluster["_lab"]["failover"]
+    store = region.store
+    old, target = store.get("DBInstance", record["old"]), store.get("DBInstance", record["target"])
+    if not record["promoted"]:
+        if target is None:
+            return _next_attempt(worker, cluster)
+        if old is not None:
+            worker.set_serving(old["DbiResourceId"], False)
+        try:
+            worker.plane.promote(
+                worker.spec(cluster, target),
+                worker.spec(cluster, old) if old else None,
+                planned=record["planned"],
+            )
+        except (ClusterPlaneError, ServerStartError, ToolError):
+            log.exception("promoting %s failed", record["target"])
+            return _next_attempt(worker, cluster)
+        _name_new_writer(worker, target, old)
+        cluster = worker.cluster() or cluster
+    if target is not None:
+        _let_readers_follow(worker, cluster, target)
+
+    def done(item: Document) -> None:
+        item["Status"] = "available"
+        item["_lab"]["failover"] = None
+
+    with store.transaction():
+        worker.change_cluster(done)
+        notify(region, "RDS-EVENT-0071", cluster["DBClusterIdentifier"], name=record["target"])
+        notify(region, "RDS-EVENT-0385", cluster["DBClusterIdentifier"])
+    return True
+
+
+def _name_new_writer(worker: ClusterWorker, target: Document, old: Document | None) -> None:
+    """From here on the endpoints lead to the new writer."""
+    region = worker.region
+
+    def promoted(item: Document) -> None:
+        item["_lab"]["writer"] = target["DBInstanceIdentifier"]
+        item["_lab"]["epoch"] += 1
+        item["_lab"]["failover"]["promoted"] = True
+
+    with region.store.transaction():
+        worker.change_cluster(promoted)
+        if old is not None and old["DBInstanceStatus"] == "available":
+            worker.change_instance(old, DBInstanceStatus="rebooting")
+    worker.set_serving(target["DbiResourceId"], True)
+    cluster = worker.cluster()
+    if cluster is not None:
+        worker.publish(cluster)
+
+
+def _let_readers_follow(worker: ClusterWorker, cluster: Document, writer: Document) -> None:
+    writer_spec = worker.spec(cluster, writer)
+    for reader in worker.readers(cluster):
+        if reader["DBInstanceStatus"] == "available" and worker.plane.running(reader["DbiResourceId"]):
+            try:
+                worker.plane.follow(worker.spec(cluster, reader), writer_spec)
+            except (ClusterPlaneError, ServerStartError, ToolError):
+                # A reader that cannot follow must not hold up the cluster: it is made anew by its own step.
+                log.exception("reader %s cannot follow", reader["DBInstanceIdentifier"])
+                worker.set_serving(reader["DbiResourceId"], False)
+                worker.plane.kill(reader["DbiResourceId"])
+
+
+def _next_attempt(worker: ClusterWorker, cluster: Document) -> bool:
+    """Try the next reader; with nobody left, the previous writer again (FACTS 7.1)."""
+    region, record = worker.region, cluster["_lab"]["failover"]
+    failed = [*record["failed"], record["target"]]
+    target = best_target(worker, cluster, failed) if len(failed) < MAX_ATTEMPTS else None
+    identifier = cluster["DBClusterIdentifier"]
+    if target is not None:
+        name = target["DBInstanceIdentifier"]
+
+        def again(item: Document) -> None:
+            item["_lab"]["failover"].update(target=name, failed=failed)
+
+        worker.change_cluster(again)
+        return True
+
+    def give_up(item: Document) -> None:
+        item["Status"] = "available"
+        item["_lab"]["failover"] = None
+
+    with region.store.transaction():
+        worker.change_cluster(give_up)
+        notify(region, "RDS-EVENT-0069", identifier)
+        notify(region, "RDS-EVENT-0070", identifier, name=record["old"])
+    # The previous writer is started in place: its worker has not seen this server live.
+    old = region.store.get("DBInstance", record["old"])
+    if old is not None:
+        worker.started.discard(old["DbiResourceId"])
+    return True

@@ -1,0 +1,207 @@
+"""The lab's own interface beside AWS's: JSON under `/_lab/`, for the command line and the lessons."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import psutil
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Request, Response
+
+from aurora_lab.cluster.plane import NotReachableError
+from aurora_lab.region.core import Region
+from aurora_lab.region.rds.cluster_documents import members
+from aurora_lab.region.store import Document
+
+log = logging.getLogger(__name__)
+
+TOKEN_HEADER = "X-Aurora-Lab-Token"
+LARGEST_BODY = 1 << 20
+
+
+class LabError(Exception):
+    """A request that cannot be carried out; the message is for the person who made it."""
+
+
+class LabApi:
+    """A WSGI application. Looking needs nothing; what changes something needs the region's token."""
+
+    def __init__(self, region: Region, runtime_reason: str, version: str, stop: Callable[[], None]) -> None:
+        self._region = region
+        self._reason = runtime_reason
+        self._version = version
+        self._stop = stop
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        request = Request(environ)
+        request.max_content_length = LARGEST_BODY
+        try:
+            status, answer = self._answer(request)
+        except LabError as error:
+            status, answer = 400, {"error": str(error)}
+        except HTTPException as error:
+            status, answer = error.code or 400, {"error": error.description}
+        except Exception:
+            log.exception("the lab interface failed")
+            status, answer = 500, {"error": "The region failed while it answered. Its log says why."}
+        return Response(json.dumps(answer), status, content_type="application/json")(environ, start_response)
+
+    def _answer(self, request: Request) -> tuple[int, Any]:
+        name = request.path.removeprefix("/_lab/")
+        if request.method == "GET":
+            looks: dict[str, Callable[[], Any]] = {"status": self.status, "events": self._region.store.events}
+            if name in looks:
+                return 200, looks[name]()
+            return 404, {"error": f"There is nothing at {request.path}."}
+        if not hmac.compare_digest(request.headers.get(TOKEN_HEADER, ""), self._region.identity.token):
+            return 403, {"error": f"This needs the region's token in the header {TOKEN_HEADER}."}
+        actions: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "stop": self._stop_region,
+            "scale": self._scale,
+            "fault": self._fault,
+            "sql": self._sql,
+        }
+        if request.method != "POST" or name not in actions:
+            return 404, {"error": f"There is nothing at {request.path} for {request.method}."}
+        body = request.get_json(force=True, silent=True)
+        if not isinstance(body, dict):
+            raise LabError("The body must be a JSON object.")
+        return 200, actions[name](body)
+
+    # What can be seen.
+
+    def status(self) -> dict[str, Any]:
+        """All of the region at a glance."""
+        region = self._region
+        host, port = region.router_address
+        return {
+            "region": region.name,
+            "version": self._version,
+            "pid": os.getpid(),
+            "runtime": region.runtime.name,
+            "runtime_reason": self._reason,
+            "postgresql": region.catalogue.engine_version,
+            "scale": region.clock.scale,
+            "clock": region.now(),
+            "address": host,
+            "port": port,
+            "memory_bytes": _own_memory(),
+            "clusters": [self._cluster(item) for item in region.store.all("DBCluster")],
+        }
+
+    def _cluster(self, cluster: Document) -> dict[str, Any]:
+        return {
+            "id": cluster["DBClusterIdentifier"],
+            "status": cluster["Status"],
+            "engine_version": cluster["EngineVersion"],
+            "master_username": cluster["MasterUsername"],
+            "database": cluster.get("DatabaseName", "postgres"),
+            "endpoint": cluster["Endpoint"],
+            "reader_endpoint": cluster["ReaderEndpoint"],
+            "port": cluster["Port"],
+            "epoch": cluster["_lab"]["epoch"],
+            "custom": [
+                {
+                    "endpoint": item["Endpoint"],
+                    "type": item["CustomEndpointType"],
+                    "static": item["StaticMembers"],
+                    "excluded": item["ExcludedMembers"],
+                }
+                for item in self._region.store.all("DBClusterEndpoint")
+                if item["DBClusterIdentifier"] == cluster["DBClusterIdentifier"]
+            ],
+            "instances": [self._instance(cluster, item) for item in members(self._region, cluster)],
+        }
+
+    def _instance(self, cluster: Document, instance: Document) -> dict[str, Any]:
+        worker = self._region.worker_of(cluster)
+        resource = instance["DbiResourceId"]
+        measured = worker.measurements.get(resource)
+        running = worker.plane.running(resource)
+        frozen = running and resource not in worker.serving()
+        return {
+            "id": instance["DBInstanceIdentifier"],
+            "role": "writer" if instance["DBInstanceIdentifier"] == cluster["_lab"]["writer"] else "reader",
+            "status": instance["DBInstanceStatus"],
+            "az": instance["AvailabilityZone"],
+            "tier": instance["PromotionTier"],
+            "class": instance["DBInstanceClass"],
+            "endpoint": (instance.get("Endpoint") or {}).get("Address"),
+            "server": "frozen" if frozen else "running" if running else "stopped",
+            "lag_ms": measured.lag_ms if measured and running else None,
+            "lsn": measured.lsn if measured else None,
+            "connections": measured.connections if measured and running else 0,
+            "memory_bytes": measured.memory if measured and running else 0,
+        }
+
+    # What can be done.
+
+    def _stop_region(self, _body: dict[str, Any]) -> dict[str, Any]:
+        # Answer first: the process is about to end.
+        threading.Timer(0.05, self._stop).start()
+        return {"stopping": True}
+
+    def _scale(self, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._region.clock.scale = float(body.get("scale", ""))
+        except (TypeError, ValueError) as error:
+            raise LabError("The scale of the lab clock must be a number from 0.1 to 1000.") from error
+        return {"scale": self._region.clock.scale}
+
+    def _find(self, body: dict[str, Any]) -> tuple[Document, Document]:
+        store = self._region.store
+        instance = store.get("DBInstance", str(body.get("instance", "")).lower())
+        if instance is None:
+            names = ", ".join(item["DBInstanceIdentifier"] for item in store.all("DBInstance"))
+            raise LabError(f"There is no instance {body.get('instance')!r}. There are: {names or 'none'}.")
+        cluster = store.get("DBCluster", instance["DBClusterIdentifier"])
+        assert cluster is not None, "an Aurora instance has a cluster"
+        return cluster, instance
+
+    def _fault(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Do to a server what a failing machine would do."""
+        cluster, instance = self._find(body)
+        worker = self._region.worker_of(cluster)
+        server = worker.plane.server(instance["DbiResourceId"])
+        if server is None:
+            raise LabError(f"The server of {instance['DBInstanceIdentifier']} does not run.")
+        actions = {"kill": server.kill, "freeze": server.freeze, "thaw": server.thaw}
+        if body.get("action") not in actions:
+            raise LabError(f"An action is one of {', '.join(actions)}.")
+        actions[body["action"]]()
+        worker.wake()
+        return {"instance": instance["DBInstanceIdentifier"], "action": body["action"]}
+
+    def _sql(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Run one statement as the administrator on one instance: how a check looks at a database."""
+        cluster, instance = self._find(body)
+        plane = self._region.worker_of(cluster).plane
+        database = str(body.get("database") or cluster.get("DatabaseName") or "postgres")
+        try:
+            with plane.connect(instance["DbiResourceId"], dbname=database) as connection:
+                connection.execute("SET statement_timeout = '10s'")
+                cursor = connection.execute(str(body.get("sql", "")), body.get("parameters"))
+                rows = cursor.fetchall() if cursor.description else []
+                columns = [column.name for column in cursor.description or ()]
+        except NotReachableError as error:
+            raise LabError(str(error)) from error
+        except Exception as error:
+            if not type(error).__module__.startswith("psycopg"):
+                raise
+            raise LabError(f"{getattr(error, 'sqlstate', None) or ''} {error}".strip()) from error
+        return {"columns": columns, "rows": [[_plain(value) for value in row] for row in rows]}
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, (str, int, float, bool, type(None), list, dict)) else str(value)
+
+
+def _own_memory() -> int:
+    full = psutil.Process().memory_full_info()
+    return int(getattr(full, "pss", None) or full.uss)

@@ -1,0 +1,315 @@
+"""The steps that a worker takes for its cluster; the table is in `worker.py`."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from aurora_lab.cluster.plane import Master
+from aurora_lab.region.clock import timestamp
+from aurora_lab.region.failover import begin_failover, best_target, fail_over
+from aurora_lab.region.notices import notify
+from aurora_lab.region.store import Document
+from aurora_lab.region.worker import ClusterWorker
+from aurora_lab.runtime.base import ServerStartError
+
+log = logging.getLogger(__name__)
+
+MAX_STOPPED = timedelta(days=7)
+"""Lab time after which a stopped cluster starts by itself (FACTS 4.18)."""
+
+
+def next_step(worker: ClusterWorker, cluster: Document) -> bool:
+    """Do the first thing that the cluster's documents and servers call for."""
+    step = {
+        "creating": _create_volume,
+        "failing-over": fail_over,
+        "stopping": _stop,
+        "starting": _start,
+        "modifying": _modify_cluster,
+        "deleting": _delete_cluster,
+    }.get(cluster["Status"])
+    if step is not None and step(worker, cluster):
+        return True
+    if cluster["Status"] == "stopped":
+        return _start_again_when_due(worker, cluster)
+    return (
+        _revive_writer(worker, cluster)
+        or _next_instance_step(worker, cluster)
+        or _parameters(worker, cluster)
+    )
+
+
+# The cluster.
+
+
+def _create_volume(worker: ClusterWorker, cluster: Document) -> bool:
+    private = cluster["_lab"]
+    worker.plane.create_volume(
+        Master(cluster["MasterUsername"], private["master_password"]), cluster.get("DatabaseName")
+    )
+    worker.change_cluster(lambda item: item.update(Status="available"))
+    notify(worker.region, "RDS-EVENT-0170", cluster["DBClusterIdentifier"])
+    return True
+
+
+def _stop(worker: ClusterWorker, cluster: Document) -> bool:
+    for instance in worker.readers_first(cluster):
+        worker.set_serving(instance["DbiResourceId"], False)
+        worker.plane.stop(instance["DbiResourceId"])
+        worker.started.discard(instance["DbiResourceId"])
+        worker.change_instance(instance, DBInstanceStatus="stopped")
+    again = datetime.now(UTC) + timedelta(seconds=worker.region.clock.real(MAX_STOPPED.total_seconds()))
+    worker.change_cluster(lambda item: item.update(Status="stopped", AutomaticRestartTime=timestamp(again)))
+    return True
+
+
+def _start(worker: ClusterWorker, cluster: Document) -> bool:
+    writer = worker.writer(cluster)
+    if writer is not None:
+        _start_instance(worker, cluster, writer)
+        for reader in worker.readers(cluster):
+            _start_instance(worker, cluster, reader)
+
+    def started(item: Document) -> None:
+        item["Status"] = "available"
+        item.pop("AutomaticRestartTime", None)
+
+    worker.change_cluster(started)
+    return True
+
+
+def _start_again_when_due(worker: ClusterWorker, cluster: Document) -> bool:
+    if cluster["AutomaticRestartTime"] > worker.region.now():
+        return False
+    notify(worker.region, "RDS-EVENT-0153", cluster["DBClusterIdentifier"])
+    with worker.region.store.transaction():
+        for instance in worker.instances(cluster):
+            worker.change_instance(instance, DBInstanceStatus="starting")
+        worker.change_cluster(lambda item: item.update(Status="starting"))
+    return True
+
+
+def _modify_cluster(worker: ClusterWorker, cluster: Document) -> bool:
+    writer = worker.writer(cluster)
+    password = cluster["_lab"].get("new_password")
+    if password is not None:
+        if writer is None:
+            worker.plane.set_volume_password(cluster["MasterUsername"], password)
+        else:
+            worker.plane.set_password(writer["DbiResourceId"], cluster["MasterUsername"], password)
+    if writer is not None:
+        worker.publish(cluster)
+
+    def modified(item: Document) -> None:
+        item["Status"] = "available"
+        if item["_lab"].get("new_password") == password and password is not None:
+            item["_lab"]["master_password"] = item["_lab"].pop("new_password")
+            item["PendingModifiedValues"] = {}
+
+    worker.change_cluster(modified)
+    return True
+
+
+def _delete_cluster(worker: ClusterWorker, cluster: Document) -> bool:
+    if worker.instances(cluster):
+        return False
+    worker.plane.delete()
+    store = worker.region.store
+    identifier = cluster["DBClusterIdentifier"]
+    with store.transaction():
+        for endpoint in store.all("DBClusterEndpoint"):
+            if endpoint["DBClusterIdentifier"] == identifier:
+                store.delete("DBClusterEndpoint", endpoint["DBClusterEndpointIdentifier"])
+                store.delete("Tags", endpoint["DBClusterEndpointArn"])
+        store.delete("DBCluster", identifier)
+        store.delete("Tags", cluster["DBClusterArn"])
+    worker.region.touch()
+    notify(worker.region, "RDS-EVENT-0171", identifier)
+    return True
+
+
+# Its instances.
+
+
+def _revive_writer(worker: ClusterWorker, cluster: Document) -> bool:
+    """The writer's server died or hangs: fail over or, with nobody to fail over to, restart it in place."""
+    writer = worker.writer(cluster)
+    if writer is None or cluster["Status"] != "available" or writer["DBInstanceStatus"] != "available":
+        return False
+    resource = writer["DbiResourceId"]
+    running = worker.plane.running(resource)
+    if running and resource in worker.started and not worker.unresponsive(writer):
+        return False
+    # A region that has just started finds its servers (or starts them) before it judges anybody dead.
+    target = best_target(worker, cluster) if resource in worker.started else None
+    if target is not None:
+        begin_failover(worker.region, cluster, writer, target, planned=False)
+        return True
+    if running and worker.unresponsive(writer):
+        worker.plane.kill(resource)
+    restarted = resource in worker.started
+    worker.set_serving(resource, False)
+    _start_instance(worker, cluster, writer)
+    if restarted:
+        notify(worker.region, "RDS-EVENT-0006", writer["DBInstanceIdentifier"])
+    return True
+
+
+def _next_instance_step(worker: ClusterWorker, cluster: Document) -> bool:
+    steps = {
+        "deleting": _delete_instance,
+        "creating": _create_instance,
+        "rebooting": _restart_instance,
+        "modifying": _restart_instance,
+        "starting": _restart_instance,
+        "available": _revive_reader,
+    }
+    # An instance that is to go must not wait for one that cannot come.
+    ordered = sorted(worker.instances(cluster), key=lambda item: item["DBInstanceStatus"] != "deleting")
+    for instance in ordered:
+        step = steps.get(instance["DBInstanceStatus"])
+        if step is not None and step(worker, cluster, instance):
+            return True
+    return False
+
+
+def _create_instance(worker: ClusterWorker, cluster: Document, instance: Document) -> bool:
+    is_writer = cluster["_lab"]["writer"] == instance["DBInstanceIdentifier"]
+    if not is_writer:
+        writer = worker.writer(cluster)
+        if writer is None or not worker.plane.running(writer["DbiResourceId"]):
+            return False
+    _start_instance(worker, cluster, instance)
+    notify(worker.region, "RDS-EVENT-0005", instance["DBInstanceIdentifier"])
+    notify(worker.region, "RDS-EVENT-0385", cluster["DBClusterIdentifier"])
+    return True
+
+
+def _start_instance(worker: ClusterWorker, cluster: Document, instance: Document) -> None:
+    """Start or take over the server of an instance in its role, and show it as available."""
+    spec = worker.spec(cluster, instance)
+    writer = worker.writer(cluster)
+    worker.publish(cluster)
+    try:
+        if writer is None or instance["DBInstanceIdentifier"] == writer["DBInstanceIdentifier"]:
+            worker.plane.start_writer(spec)
+        else:
+            worker.plane.start_reader(spec, worker.spec(cluster, writer))
+    except ServerStartError:
+        if not worker.plane.running(instance["DbiResourceId"]):
+            # Its port may have been taken while it was down: the next try has another one.
+            port = worker.region.free_port()
+            worker.region.update(
+                "DBInstance",
+                instance["DBInstanceIdentifier"],
+                lambda item: item["_lab"].update(port=port),
+            )
+        raise
+
+    def ready(item: Document) -> None:
+        item["DBInstanceStatus"] = "available"
+        item["_lab"]["parameters"] = dict(spec.parameters)
+        item["_lab"]["restart"] = False
+        for group in item["DBParameterGroups"]:
+            group["ParameterApplyStatus"] = "in-sync"
+        item["_lab"]["cluster_group_status"] = "in-sync"
+
+    worker.watch(instance["DbiResourceId"])
+    worker.region.update("DBInstance", instance["DBInstanceIdentifier"], ready)
+    worker.set_serving(instance["DbiResourceId"], True)
+    worker.publish(worker.cluster() or cluster)
+
+
+def _restart_instance(worker: ClusterWorker, cluster: Document, instance: Document) -> bool:
+    resource = instance["DbiResourceId"]
+    status = instance["DBInstanceStatus"]
+    if instance["_lab"].get("restart"):
+        worker.set_serving(resource, False)
+        if worker.plane.running(resource):
+            worker.plane.stop(resource)
+        notify(worker.region, "RDS-EVENT-0004", instance["DBInstanceIdentifier"])
+        worker.region.update(
+            "DBInstance", instance["DBInstanceIdentifier"], lambda item: item["_lab"].update(restart=False)
+        )
+    _start_instance(worker, cluster, instance)
+    if status == "rebooting":
+        notify(worker.region, "RDS-EVENT-0006", instance["DBInstanceIdentifier"])
+    return True
+
+
+def _revive_reader(worker: ClusterWorker, cluster: Document, instance: Document) -> bool:
+    resource = instance["DbiResourceId"]
+    if instance["DBInstanceIdentifier"] == cluster["_lab"]["writer"]:
+        return False
+    if worker.plane.running(resource) and resource in worker.started:
+        return False
+    died = resource in worker.started
+    worker.set_serving(resource, False)
+    writer = worker.writer(cluster)
+    if writer is None or not worker.plane.running(writer["DbiResourceId"]):
+        return False
+    _start_instance(worker, cluster, instance)
+    if died:
+        notify(worker.region, "RDS-EVENT-0006", instance["DBInstanceIdentifier"])
+    return True
+
+
+def _delete_instance(worker: ClusterWorker, cluster: Document, instance: Document) -> bool:
+    identifier, resource = instance["DBInstanceIdentifier"], instance["DbiResourceId"]
+    others = [item for item in worker.instances(cluster) if item["DBInstanceIdentifier"] != identifier]
+    is_writer = cluster["_lab"]["writer"] == identifier
+    if is_writer and any(item["DBInstanceStatus"] != "deleting" for item in others):
+        target = best_target(worker, cluster)
+        if target is None or cluster["Status"] != "available":
+            return False
+        begin_failover(worker.region, cluster, instance, target, planned=True)
+        return True
+    worker.set_serving(resource, False)
+    # With the last instance the compute goes, not the data: the volume belongs to the cluster (FACTS 1.1).
+    worker.plane.remove(resource, keep_volume=is_writer)
+    worker.started.discard(resource)
+    store = worker.region.store
+    with store.transaction():
+        store.delete("DBInstance", identifier)
+        store.delete("Tags", instance["DBInstanceArn"])
+        if is_writer:
+            heir = next((item["DBInstanceIdentifier"] for item in others), None)
+            worker.change_cluster(lambda item: item["_lab"].update(writer=heir))
+    worker.region.touch()
+    notify(worker.region, "RDS-EVENT-0003", identifier)
+    notify(worker.region, "RDS-EVENT-0385", cluster["DBClusterIdentifier"])
+    remaining = worker.cluster()
+    if remaining is not None:
+        worker.publish(remaining)
+    return True
+
+
+# Parameters.
+
+
+def _parameters(worker: ClusterWorker, cluster: Document) -> bool:
+    """Write what the parameter groups say now, where it differs from what was written last."""
+    for instance in worker.instances(cluster):
+        spec = worker.spec(cluster, instance)
+        if instance["DBInstanceStatus"] != "available" or dict(spec.parameters) == instance["_lab"].get(
+            "parameters"
+        ):
+            continue
+        waiting = worker.plane.apply(spec)
+        status = "pending-reboot" if waiting else "in-sync"
+
+        def applied(item: Document, parameters: dict[str, str], status: str) -> None:
+            item["_lab"]["parameters"] = parameters
+            item["_lab"]["cluster_group_status"] = status
+            for group in item["DBParameterGroups"]:
+                group["ParameterApplyStatus"] = status
+
+        parameters = dict(spec.parameters)
+        worker.region.update(
+            "DBInstance",
+            instance["DBInstanceIdentifier"],
+            lambda item, parameters=parameters, status=status: applied(item, parameters, status),  # type: ignore[misc]
+        )
+        return True
+    return False

@@ -1,0 +1,240 @@
+"""One thread a cluster, which makes the servers agree with the documents.
+
+A status in transition is the work order: `creating`, `rebooting`, `failing-over`, `deleting` … each name a
+step that is idempotent. So nothing needs to be remembered elsewhere: a region that was killed in the middle
+of a step reads the same status when it is started again, and does the step again.
+
+Each pass does the first thing that the table calls for:
+
+    the cluster's status     what is done
+    creating                 make the cluster volume                            → available
+    failing-over             promote the target that the record names           → available
+    stopping                 stop readers, then the writer                      → stopped
+    starting                 start the writer, then the readers                 → available
+    modifying                apply what was asked for                           → available
+    deleting                 once no instance is left: remove the volume        → gone
+
+    an instance's status     what is done
+    deleting                 a writer with readers: failover first; then remove → gone
+    creating                 writer: take the volume; reader: follow the writer → available
+    rebooting, modifying     stop, start again with its parameters              → available
+
+    what is seen             what is done
+    writer's server died     with a reader: failing-over; without: restart in place (FACTS 4.12, 4.14)
+    writer does not answer   the same, after 30 lab seconds
+    reader's server died     start it again
+    parameters changed       write them and reload
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from aurora_lab.cluster.plane import ClusterPlane, InstanceSpec, Measurement, NotReachableError, TopologyRow
+from aurora_lab.region.rds.parameters import effective_parameters
+from aurora_lab.region.store import Document
+
+if TYPE_CHECKING:
+    from aurora_lab.region.core import Region
+
+log = logging.getLogger(__name__)
+
+MEASURE_SECONDS = 1.0
+"""Real seconds between two measurements of every instance."""
+RETRY_SECONDS = 1.0
+"""Real seconds before a failed step is tried again."""
+UNRESPONSIVE_LAB_SECONDS = 30.0
+"""How long a server may live without answering before it counts as dead."""
+
+NextStep = Callable[["ClusterWorker", Document], bool]
+"""Does the first thing that the table calls for; False when there was nothing to do."""
+
+SETTLED = frozenset({"available", "stopped", "failed", "inaccessible-encryption-credentials"})
+
+
+class ClusterWorker(threading.Thread):
+    """The only thread that starts, stops, promotes or removes servers of its cluster."""
+
+    def __init__(self, region: Region, resource_id: str, next_step: NextStep) -> None:
+        super().__init__(name=f"worker {resource_id}", daemon=True)
+        self.region = region
+        self.resource_id = resource_id
+        self._next_step = next_step
+        self.plane: ClusterPlane = region.plane(resource_id)
+        self.measurements: dict[str, Measurement] = {}
+        self.started: set[str] = set()
+        """Resource ids of the servers that this worker has started or taken over."""
+        self._serving: frozenset[str] = frozenset()
+        self._silent_since: dict[str, float] = {}
+        self._next_measurement = 0.0
+        self._wake = threading.Event()
+        self._finishing = False
+        self._watched: set[str] = set()
+
+    # For other threads.
+
+    def wake(self) -> None:
+        """Have the worker look at once."""
+        self._wake.set()
+
+    def serving(self) -> frozenset[str]:
+        """Resource ids of the instances that take connections."""
+        return self._serving
+
+    def finish(self, stop_servers: bool) -> None:
+        """End the thread; with `stop_servers`, stop the servers cleanly, readers first."""
+        self._finishing = True
+        self.wake()
+        self.join(timeout=60.0)
+        if stop_servers:
+            cluster = self.cluster()
+            for instance in self.readers_first(cluster) if cluster else []:
+                self.plane.thaw(instance["DbiResourceId"])
+                self.plane.stop(instance["DbiResourceId"])
+        self.plane.close()
+
+    # The loop.
+
+    def run(self) -> None:
+        """Pass after pass, until the cluster is gone or the region closes."""
+        while not self._finishing:
+            self._wake.clear()
+            try:
+                cluster = self.cluster()
+                if cluster is None:
+                    break
+                busy = self._next_step(self, cluster)
+                self.measure_when_due()
+            except Exception:
+                log.exception("cluster %s: a step failed and is tried again", self.resource_id)
+                busy = False
+                self._wake.wait(RETRY_SECONDS)
+            if not busy:
+                self._wake.wait(max(0.01, self._next_measurement - monotonic()))
+        if not self._finishing:
+            self.plane.close()
+            self.region.forget(self.resource_id)
+
+    # What the steps share.
+
+    def cluster(self) -> Document | None:
+        """The cluster's document as it is now (its identifier may change, its resource id does not)."""
+        for document in self.region.store.all("DBCluster"):
+            if document["DbClusterResourceId"] == self.resource_id:
+                return document
+        return None
+
+    def instances(self, cluster: Document) -> list[Document]:
+        """The cluster's instances, oldest first."""
+        found = [
+            item
+            for item in self.region.store.all("DBInstance")
+            if item.get("DBClusterIdentifier") == cluster["DBClusterIdentifier"]
+        ]
+        return sorted(found, key=lambda item: item["_lab"]["order"])
+
+    def writer(self, cluster: Document) -> Document | None:
+        """The writer's document."""
+        writer = cluster["_lab"]["writer"]
+        return self.region.store.get("DBInstance", writer) if writer else None
+
+    def readers(self, cluster: Document) -> list[Document]:
+        """All instances but the writer."""
+        writer = cluster["_lab"]["writer"]
+        return [item for item in self.instances(cluster) if item["DBInstanceIdentifier"] != writer]
+
+    def readers_first(self, cluster: Document) -> list[Document]:
+        """All instances, the writer last."""
+        writer = cluster["_lab"]["writer"]
+        return sorted(self.instances(cluster), key=lambda item: item["DBInstanceIdentifier"] == writer)
+
+    def spec(self, cluster: Document, instance: Document) -> InstanceSpec:
+        """What the data plane needs to know of an instance."""
+        region = self.region
+        return InstanceSpec(
+            identifier=instance["DBInstanceIdentifier"],
+            resource_id=instance["DbiResourceId"],
+            port=instance["_lab"]["port"],
+            parameters=effective_parameters(region.store, region.catalogue, cluster, instance),
+        )
+
+    def change_cluster(self, change: Callable[[Document], None]) -> None:
+        """Change the cluster's document."""
+        cluster = self.cluster()
+        if cluster is not None:
+            self.region.update("DBCluster", cluster["DBClusterIdentifier"], change)
+
+    def change_instance(self, instance: Document, **fields: object) -> None:
+        """Set fields of an instance's document."""
+        self.region.update("DBInstance", instance["DBInstanceIdentifier"], lambda item: item.update(fields))
+
+    def set_serving(self, resource_id: str, serving: bool) -> None:
+        """Note whether an instance takes connections, and let the endpoints follow."""
+        now = self._serving | {resource_id} if serving else self._serving - {resource_id}
+        if now != self._serving:
+            self._serving = now
+            self.region.touch()
+
+    def publish(self, cluster: Document) -> None:
+        """Tell every instance who the writer is (what `aurora_replica_status()` answers)."""
+        writer = cluster["_lab"]["writer"]
+        rows = [
+            TopologyRow(
+                server_id=item["DBInstanceIdentifier"],
+                resource_id=item["DbiResourceId"],
+                role="writer" if item["DBInstanceIdentifier"] == writer else "reader",
+                session_id=item["_lab"]["session_id"],
+            )
+            for item in self.instances(cluster)
+            if item["DBInstanceStatus"] not in ("creating", "deleting")
+            or item["DBInstanceIdentifier"] == writer
+        ]
+        self.plane.publish(rows)
+
+    def watch(self, resource_id: str) -> None:
+        """Wake when this instance's server ends."""
+        self.started.add(resource_id)
+        server = self.plane.server(resource_id)
+        if server is None or resource_id in self._watched:
+            return
+        self._watched.add(resource_id)
+
+        def until_it_ends() -> None:
+            try:
+                while not self._finishing and not server.wait(5.0):
+                    pass
+            except Exception:
+                log.exception("watching %s failed", resource_id)
+            self._watched.discard(resource_id)
+            self.wake()
+
+        threading.Thread(target=until_it_ends, name=f"watch {resource_id}", daemon=True).start()
+
+    def unresponsive(self, instance: Document) -> bool:
+        """Whether a living server has not answered for too long."""
+        since = self._silent_since.get(instance["DbiResourceId"])
+        limit = self.region.clock.real(UNRESPONSIVE_LAB_SECONDS)
+        return since is not None and monotonic() - since > limit
+
+    def measure_when_due(self) -> None:
+        """Measure every available instance once a second; one that does not answer leaves the endpoints."""
+        if monotonic() < self._next_measurement:
+            return
+        cluster = self.cluster()
+        for instance in self.instances(cluster) if cluster else []:
+            resource = instance["DbiResourceId"]
+            if instance["DBInstanceStatus"] != "available" or not self.plane.running(resource):
+                continue
+            try:
+                self.measurements[resource] = self.plane.measure(resource)
+            except NotReachableError:
+                self._silent_since.setdefault(resource, monotonic())
+                self.set_serving(resource, False)
+            else:
+                self._silent_since.pop(resource, None)
+                self.set_serving(resource, True)
+        self._next_measurement = monotonic() + MEASURE_SECONDS
