@@ -17,8 +17,7 @@ from typing import Any
 import psutil
 
 from aurora_lab.region.clock import DEFAULT_SCALE
-from aurora_lab.region.home import Home, RegionInfo
-from aurora_lab.region.lab_api import TOKEN_HEADER
+from aurora_lab.region.home import TOKEN_HEADER, Home, RegionInfo
 
 START_SECONDS = 180.0
 STOP_SECONDS = 90.0

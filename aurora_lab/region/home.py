@@ -18,6 +18,9 @@ ACCOUNT = "123456789012"
 DUMMY_KEY = "AURORALABDUMMYKEY"
 DUMMY_SECRET = "aurora-lab-dummy-secret"
 
+TOKEN_HEADER = "X-Aurora-Lab-Token"
+"""Carries the region's token in calls to the lab interface that change something."""
+
 
 @dataclass(frozen=True, slots=True)
 class RegionInfo:

@@ -16,12 +16,12 @@ from werkzeug.wrappers import Request, Response
 
 from aurora_lab.cluster.plane import NotReachableError
 from aurora_lab.region.core import Region
+from aurora_lab.region.home import TOKEN_HEADER
 from aurora_lab.region.rds.cluster_documents import members
 from aurora_lab.region.store import Document
 
 log = logging.getLogger(__name__)
 
-TOKEN_HEADER = "X-Aurora-Lab-Token"
 LARGEST_BODY = 1 << 20
 
 
