@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from aurora_lab.cluster.plane import ClusterPlaneError
+from aurora_lab.cluster.types import ClusterError
 from aurora_lab.models.promotion import Candidate, promotion_order
 from aurora_lab.region.notices import notify
 from aurora_lab.region.rds.orderable import instance_class
@@ -91,7 +91,7 @@ def fail_over(worker: ClusterWorker, cluster: Document) -> bool:
                 worker.spec(cluster, old) if old else None,
                 planned=record["planned"],
             )
-        except (ClusterPlaneError, ServerStartError, ToolError):
+        except (ClusterError, ServerStartError, ToolError):
             log.exception("promoting %s failed", record["target"])
             return _next_attempt(worker, cluster)
         _name_new_writer(worker, target, old)
@@ -135,7 +135,7 @@ def _let_readers_follow(worker: ClusterWorker, cluster: Document, writer: Docume
         if reader["DBInstanceStatus"] == "available" and worker.plane.running(reader["DbiResourceId"]):
             try:
                 worker.plane.follow(worker.spec(cluster, reader), writer_spec)
-            except (ClusterPlaneError, ServerStartError, ToolError):
+            except (ClusterError, ServerStartError, ToolError):
                 # A reader that cannot follow must not hold up the cluster: it is made anew by its own step.
                 log.exception("reader %s cannot follow", reader["DBInstanceIdentifier"])
                 worker.set_serving(reader["DbiResourceId"], False)

@@ -14,7 +14,7 @@ import psutil
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from aurora_lab.cluster.plane import NotReachableError
+from aurora_lab.cluster.types import NotReachableError
 from aurora_lab.region.core import Region
 from aurora_lab.region.home import TOKEN_HEADER
 from aurora_lab.region.rds.cluster_documents import members

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
-from aurora_lab.cluster.plane import Master
+from aurora_lab.cluster.types import Master, ParameterError
 from aurora_lab.region.clock import timestamp
 from aurora_lab.region.failover import begin_failover, best_target, fail_over
 from aurora_lab.region.notices import notify
@@ -93,17 +93,15 @@ def _start_again_when_due(worker: ClusterWorker, cluster: Document) -> bool:
 def _modify_cluster(worker: ClusterWorker, cluster: Document) -> bool:
     writer = worker.writer(cluster)
     password = cluster["_lab"].get("new_password")
-    if password is not None:
-        if writer is None:
-            worker.plane.set_volume_password(cluster["MasterUsername"], password)
-        else:
-            worker.plane.set_password(writer["DbiResourceId"], cluster["MasterUsername"], password)
-    if writer is not None:
-        worker.publish(cluster)
+    set_now = False
+    if password is not None and writer is not None and worker.plane.running(writer["DbiResourceId"]):
+        set_now = True
+        worker.plane.set_password(writer["DbiResourceId"], cluster["MasterUsername"], password)
 
     def modified(item: Document) -> None:
         item["Status"] = "available"
-        if item["_lab"].get("new_password") == password and password is not None:
+        # Without a running writer it stays pending, until there is one (`_create_instance`).
+        if set_now and item["_lab"].get("new_password") == password:
             item["_lab"]["master_password"] = item["_lab"].pop("new_password")
             item["PendingModifiedValues"] = {}
 
@@ -181,6 +179,8 @@ def _create_instance(worker: ClusterWorker, cluster: Document, instance: Documen
         if writer is None or not worker.plane.running(writer["DbiResourceId"]):
             return False
     _start_instance(worker, cluster, instance)
+    if is_writer and "new_password" in cluster["_lab"]:
+        _modify_cluster(worker, cluster)
     notify(worker.region, "RDS-EVENT-0005", instance["DBInstanceIdentifier"])
     notify(worker.region, "RDS-EVENT-0385", cluster["DBClusterIdentifier"])
     return True
@@ -296,8 +296,12 @@ def _parameters(worker: ClusterWorker, cluster: Document) -> bool:
             "parameters"
         ):
             continue
-        waiting = worker.plane.apply(spec)
-        status = "pending-reboot" if waiting else "in-sync"
+        try:
+            waiting = worker.plane.apply(spec)
+            status = "pending-reboot" if waiting else "in-sync"
+        except ParameterError:
+            log.exception("parameters of %s were not applied", instance["DBInstanceIdentifier"])
+            status = "failed-to-apply"
 
         def applied(item: Document, parameters: dict[str, str], status: str) -> None:
             item["_lab"]["parameters"] = parameters

@@ -34,7 +34,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from aurora_lab.cluster.plane import ClusterPlane, InstanceSpec, Measurement, NotReachableError, TopologyRow
+from aurora_lab.cluster.plane import ClusterPlane
+from aurora_lab.cluster.types import InstanceSpec, Measurement, NotReachableError, TopologyRow
 from aurora_lab.region.rds.parameters import effective_parameters
 from aurora_lab.region.store import Document
 
@@ -188,6 +189,7 @@ class ClusterWorker(threading.Thread):
                 resource_id=item["DbiResourceId"],
                 role="writer" if item["DBInstanceIdentifier"] == writer else "reader",
                 session_id=item["_lab"]["session_id"],
+                lag_ms=self._lag(item["DbiResourceId"]),
             )
             for item in self.instances(cluster)
             if item["DBInstanceStatus"] not in ("creating", "deleting")
@@ -237,4 +239,10 @@ class ClusterWorker(threading.Thread):
             else:
                 self._silent_since.pop(resource, None)
                 self.set_serving(resource, True)
+        if cluster is not None and len(self.measurements) > 1:
+            self.publish(cluster)
         self._next_measurement = monotonic() + MEASURE_SECONDS
+
+    def _lag(self, resource_id: str) -> float | None:
+        measured = self.measurements.get(resource_id)
+        return measured.lag_ms if measured else None

@@ -10,20 +10,25 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
 
+def _loader() -> Loader:
+    # Only what botocore ships: a learner's own ~/.aws/models must not change the region's API.
+    return Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+
+
 @cache
 def service_model(service: str) -> ServiceModel:
     """The model of a service by botocore's name for it (`rds`, `application-autoscaling`).
 
     Raises botocore's UnknownServiceError. The first call for a service reads its file (0.1 s for RDS).
     """
-    return ServiceModel(Loader().load_service_model(service, "service-2"), service_name=service)
+    return ServiceModel(_loader().load_service_model(service, "service-2"), service_name=service)
 
 
 @cache
 def paginators(service: str) -> dict[str, dict[str, Any]]:
     """What botocore's paginators know of the service, by operation."""
     try:
-        found: dict[str, dict[str, Any]] = Loader().load_service_model(service, "paginators-1")["pagination"]
+        found: dict[str, dict[str, Any]] = _loader().load_service_model(service, "paginators-1")["pagination"]
     except DataNotFoundError:
         return {}
     return found
