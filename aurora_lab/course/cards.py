@@ -1,0 +1,64 @@
+"""The cards that a notebook shows: the same words as HTML and as plain text."""
+
+from __future__ import annotations
+
+import html
+import re
+import textwrap
+from dataclasses import dataclass, field
+from enum import Enum
+
+WIDTH = 92
+
+
+class Mood(Enum):
+    """What a card tells at a glance: its sign and its colour (readable on light and dark)."""
+
+    PASS = ("✓", "#1a7f37")
+    FAIL = ("✗", "#c4432b")
+    NOTE = ("•", "#3867b8")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One answer to the learner. Jupyter shows it as HTML, a terminal as text."""
+
+    mood: Mood
+    title: str
+    rows: tuple[tuple[str, str], ...] = ()
+    """Label and text; `code` in a text is set as code. A row without a label is a paragraph."""
+    passed: bool = field(default=False)
+
+    def __repr__(self) -> str:
+        lines = [f"{self.mood.value[0]} {self.title}"]
+        for label, text in self.rows:
+            head = f"  {label + ':':<11}" if label else "  "
+            # A line break in the text stays one: hints hold commands.
+            first, *more = text.splitlines() or [""]
+            rest = " " * len(head)
+            lines += textwrap.wrap(first, WIDTH, initial_indent=head, subsequent_indent=rest) or [head]
+            lines += [rest + line for line in more]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        sign, colour = self.mood.value
+        rows = "".join(_html_row(label, text) for label, text in self.rows)
+        return (
+            f'<div style="border-left: 5px solid {colour}; padding: 6px 14px; margin: 4px 0; max-width: 800px; '
+            'line-height: 1.5; font-family: var(--jp-ui-font-family, sans-serif)">'
+            f'<div style="color: {colour}; font-weight: bold">{sign} {_inline(self.title)}</div>{rows}</div>'
+        )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+
+def _html_row(label: str, text: str) -> str:
+    head = f'<span style="opacity: 0.65">{html.escape(label)}: </span>' if label else ""
+    first, *more = text.splitlines() or [""]
+    block = f'<pre style="margin: 4px 0 4px 14px">{html.escape(chr(10).join(more))}</pre>' if more else ""
+    return f'<div style="margin-top: 4px">{head}{_inline(first)}{block}</div>'
+
+
+def _inline(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))

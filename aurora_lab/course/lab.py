@@ -1,0 +1,223 @@
+"""The notebook's side of the course: `from aurora_lab import lab`.
+
+Importing it leads this kernel to the local region (and starts the region where none runs). Each method shows
+a card; none of them raises at a learner.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aurora_lab.course.cards import Card, Mood
+from aurora_lab.course.checker import Checker, CheckerGoneError
+from aurora_lab.course.places import CourseError
+from aurora_lab.course.real_aws import REGION, RealAws, RealAwsCells, RealAwsError, real_session
+from aurora_lab.course.record import NotPlainError, Record, plain
+from aurora_lab.course.surroundings import enter_region, say
+from aurora_lab.region import client
+from aurora_lab.region.client import RegionError
+from aurora_lab.region.home import Home, default_home
+from aurora_lab.view.cluster_map import ClusterMap, draw
+
+DNS_TTL_SECONDS = 5.0
+"""What AWS's zones say (FACTS 3.16); the lab's clock makes it pass faster."""
+
+Shown = Callable[..., Any]
+
+
+def _card_instead_of_error(method: Shown) -> Shown:
+    """Let a method answer with a card where something is wrong: no traceback reaches a learner."""
+
+    @functools.wraps(method)
+    def careful(self: Lab, *args: Any, **named: Any) -> Any:
+        try:
+            return method(self, *args, **named)
+        except (CourseError, CheckerGoneError, NotPlainError, RealAwsError, RegionError) as error:
+            return Card(Mood.FAIL, str(error))
+        except OSError as error:
+            return Card(Mood.FAIL, f"The lab's own files cannot be used: {error}")
+
+    return careful
+
+
+class Lab:
+    """One kernel's lab. Use `from aurora_lab import lab`, which makes the one instance."""
+
+    def __init__(self, home: Home, namespace: Callable[[], Mapping[str, Any]], checker: Checker) -> None:
+        self._home = home
+        self._namespace = namespace
+        self._checker = checker
+        self._about: dict[str, dict[str, Any]] = {}
+        self.real_aws = RealAwsCells(run=_run_cell)
+
+    def __repr__(self) -> str:
+        return (
+            "The lab. lab.check('05.1') checks an exercise, lab.hint('05.1') gives a hint, "
+            "lab.predict('05.1', 'a') notes a prediction, lab.map() draws the region."
+        )
+
+    @_card_instead_of_error
+    def check(self, exercise: str) -> Card:
+        """Check an exercise against the region, and say what was seen."""
+        about = self._exercise(exercise)
+        record = self._record(exercise)
+        record.answer(exercise, self._variables(about))
+        evidence = record.entry(exercise).get("evidence", {})
+        verdict = self._checker.request(op="check", exercise=exercise, evidence=evidence)
+        if verdict["passed"]:
+            record.passed(exercise)
+            return self._passed(about, record, verdict)
+        tries = record.failed(exercise, verdict["name"])
+        return self._failed(about, record, verdict, tries)
+
+    @_card_instead_of_error
+    def hint(self, exercise: str) -> Card:
+        """Show the next hint of an exercise; after the last one, the last one again."""
+        about = self._exercise(exercise)
+        return Card(Mood.NOTE, about["title"], (self._next_hint(about, self._record(exercise)),))
+
+    @_card_instead_of_error
+    def predict(self, exercise: str, letter: str) -> Card:
+        """Note the learner's prediction, once, before the experiment."""
+        about = self._exercise(exercise)
+        record = self._record(exercise)
+        letters = ", ".join(about["letters"])
+        chosen = str(letter).strip().lower()
+        if not about["letters"]:
+            return Card(Mood.NOTE, f"Exercise {exercise} asks for no prediction.")
+        if len(chosen) != 1 or chosen not in about["letters"]:
+            return Card(Mood.NOTE, f"Choose one of {letters} and run the cell again.")
+        entry = record.entry(exercise)
+        if "passed" in entry and "prediction" not in entry:
+            return Card(Mood.NOTE, "You have seen the experiment already. Predict the next one.")
+        standing = record.predict(exercise, chosen)
+        if standing != chosen:
+            return Card(Mood.NOTE, f"Your first prediction, {standing}, stands. Now do the experiment.")
+        return Card(Mood.NOTE, f"Noted: {chosen}. Now do the experiment.")
+
+    @_card_instead_of_error
+    def answer(self, exercise: str, **evidence: Any) -> Card:
+        """Keep evidence for a check, as `lab.answer("05.6", names=names)`."""
+        self._exercise(exercise)
+        self._record(exercise).answer(
+            exercise, {name: plain(value, name) for name, value in evidence.items()}
+        )
+        return Card(Mood.NOTE, f"Noted for {exercise}: {', '.join(evidence) or 'nothing'}.")
+
+    @_card_instead_of_error
+    def map(self, cluster: str | None = None) -> ClusterMap | Card:
+        """A picture of the region's clusters (or of one), as they are now."""
+        status = client.status(self._home)
+        clusters = [item for item in status["clusters"] if cluster in (None, item["id"])]
+        if cluster is not None and not clusters:
+            return Card(Mood.NOTE, f"There is no cluster {cluster} in the region.")
+        return draw(clusters, [status["region"] + letter for letter in "abc"])
+
+    def dns_ttl(self) -> float:
+        """How long a DNS answer lives here, in real seconds: 5 s on AWS, less by the lab clock's scale."""
+        try:
+            return DNS_TTL_SECONDS / float(client.status(self._home)["scale"])
+        except RegionError as error:
+            say(error)
+            return DNS_TTL_SECONDS
+
+    @_card_instead_of_error
+    def use_real_aws(self, profile: str, region: str = REGION) -> Card:
+        """From now on the `%%real_aws` cells of this kernel run, on the account of `profile`, and cost money."""
+        self.real_aws.allow(RealAws(real_session(profile, region)))
+        return Card(Mood.NOTE, f"%%real_aws cells now use your AWS account (profile {profile}, {region}).")
+
+    # What the methods have in common.
+
+    def _exercise(self, identifier: str) -> dict[str, Any]:
+        lesson = str(identifier).partition(".")[0]
+        if identifier not in self._about:
+            for item in self._checker.request(op="about", lesson=lesson)["exercises"]:
+                self._about[item["id"]] = item
+        if identifier not in self._about:
+            known = ", ".join(sorted(self._about))
+            raise CourseError(f"There is no exercise {identifier!r}. This lesson has {known}.")
+        return self._about[identifier]
+
+    def _record(self, exercise: str) -> Record:
+        return Record(self._home, exercise.partition(".")[0])
+
+    def _variables(self, about: Mapping[str, Any]) -> dict[str, Any]:
+        """The notebook's variables that are evidence, as they are now; one that is missing counts as none."""
+        namespace = self._namespace()
+        return {name: plain(namespace.get(name), name) for name in about["variables"]}
+
+    def _passed(self, about: Mapping[str, Any], record: Record, verdict: Mapping[str, Any]) -> Card:
+        rows = [("Seen", verdict["seen"])]
+        prediction = record.entry(about["id"]).get("prediction")
+        if about["why"]:
+            lead = (
+                "You predicted that."
+                if prediction == about["right"]
+                else f"You predicted {prediction}; it is {about['right']}."
+                if prediction
+                else f"The answer is {about['right']}."
+            )
+            rows.append(("Prediction", f"{lead} {about['why']}"))
+        return Card(Mood.PASS, f"{about['id']} {about['title']}: passed", tuple(rows), passed=True)
+
+    def _failed(
+        self, about: Mapping[str, Any], record: Record, verdict: Mapping[str, Any], tries: int
+    ) -> Card:
+        rows = [("Seen", verdict["seen"]), ("Expected", verdict["expected"])]
+        if verdict["explanation"]:
+            rows.append(("Why", verdict["explanation"]))
+        if record.entry(about["id"]).get("hints", 0) < min(tries, about["hints"]):
+            rows.append(self._next_hint(about, record))
+        else:
+            rows.append(("Hint", f'`lab.hint("{about["id"]}")` shows the next one.'))
+        return Card(Mood.FAIL, f"{about['id']} {about['title']}: not yet", tuple(rows))
+
+    def _next_hint(self, about: Mapping[str, Any], record: Record) -> tuple[str, str]:
+        number = record.hint(about["id"], about["hints"])
+        hint = self._checker.request(op="hint", exercise=about["id"], number=number)
+        return (f"Hint {number + 1} of {about['hints']}", hint["hint"])
+
+
+def _shell() -> Any:
+    """The notebook's IPython, or None."""
+    ipython = sys.modules.get("IPython")
+    return None if ipython is None else ipython.get_ipython()
+
+
+def _namespace() -> Mapping[str, Any]:
+    """The notebook's variables; outside a notebook, none."""
+    shell = _shell()
+    return {} if shell is None else dict(shell.user_ns)
+
+
+def _run_cell(source: str, aws: RealAws) -> None:
+    """Run a real-AWS cell in the notebook, where it finds its session under the name `aws`."""
+    shell = _shell()
+    if shell is not None:
+        shell.user_ns["aws"] = aws
+        shell.run_cell(source).raise_error()
+
+
+@functools.cache
+def connect() -> Lab:
+    """The kernel's one lab: its environment leads to the region, its checker is getting ready."""
+    home = Home(default_home())
+    try:
+        enter_region(home, os.environ)
+    except RegionError as error:
+        say(error)
+    checker = Checker(home)
+    try:
+        checker.warm()
+    except OSError as error:
+        say(f"The lab's home {home.folder} cannot be used: {error}")
+    lab = Lab(home, _namespace, checker)
+    shell = _shell()
+    if shell is not None:
+        shell.register_magic_function(lab.real_aws.cell, magic_kind="cell", magic_name="real_aws")
+    return lab

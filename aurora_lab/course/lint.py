@@ -1,0 +1,73 @@
+"""What every lesson must have; each fault is a sentence that says where."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from aurora_lab.course.exercises import Exercise, Lesson
+from aurora_lab.course.source import GIVEN, Source
+
+MAX_CODE_LINES = 25
+MAX_WORDS = 120
+MIN_EXERCISES = 6
+MIN_HINTS = 3
+MIN_WRONG = 3
+CITATION = re.compile(r"\[\d+\.\d+\]")
+
+
+def lint(source: Source, lesson: Lesson) -> list[str]:
+    """The faults of a lesson and its checks; none is the aim."""
+    return [*_cells(source), *_pairs(source, lesson), *_registry(lesson), *_whole(source)]
+
+
+def _cells(source: Source) -> Iterator[str]:
+    for number, cell in enumerate(source.cells, start=1):
+        where = f"{source.path.name}, cell {number}"
+        lines = len(cell.source.splitlines())
+        words = len(re.findall(r"\w+", re.sub(r"`[^`]*`|\([^)]*\)|\|", " ", cell.source)))
+        if cell.kind == "code" and lines > MAX_CODE_LINES:
+            yield f"{where}: {lines} lines of code, at most {MAX_CODE_LINES}."
+        if cell.kind == "markdown" and words > MAX_WORDS:
+            yield f"{where}: {words} words of prose, at most {MAX_WORDS}."
+        if cell.picture and f"attachment:{cell.picture}" not in cell.source:
+            yield f"{where}: the prose does not show its picture {cell.picture}."
+
+
+def _pairs(source: Source, lesson: Lesson) -> Iterator[str]:
+    """Each exercise has one answer and one check in the lesson, and a prediction where it expects one."""
+    found = Counter((cell.exercise, cell.role) for cell in source.cells if cell.exercise)
+    for identifier, item in lesson.exercises.items():
+        for role, wanted in (("answer", 1), ("check", 1), ("prediction", 1 if item.prediction else 0)):
+            if found.pop((identifier, role), 0) != wanted:
+                yield f"{source.path.name}: exercise {identifier} needs {wanted} {role} cell."
+    for identifier, role in found:
+        yield f"{source.path.name}: the {role} cell of {identifier} belongs to no exercise."
+    if len(lesson.exercises) < MIN_EXERCISES:
+        yield f"{source.path.name}: {len(lesson.exercises)} exercises, at least {MIN_EXERCISES}."
+
+
+def _registry(lesson: Lesson) -> Iterator[str]:
+    for item in lesson.exercises.values():
+        yield from _exercise(item)
+
+
+def _exercise(item: Exercise) -> Iterator[str]:
+    if len(item.hints) < MIN_HINTS:
+        yield f"exercise {item.id}: {len(item.hints)} hints, at least {MIN_HINTS}."
+    if len(item.wrong) < MIN_WRONG:
+        yield f"exercise {item.id}: {len(item.wrong)} wrong answers, at least {MIN_WRONG}."
+    if item.prediction and item.prediction.right not in item.prediction.letters:
+        yield f"exercise {item.id}: the right prediction is none of its letters."
+
+
+def _whole(source: Source) -> Iterator[str]:
+    prose = "\n".join(cell.source for cell in source.cells if cell.kind == "markdown")
+    if not CITATION.search(prose):
+        yield f"{source.path.name}: no fact is cited, as [3.11]."
+    if "real here" not in prose.lower() or "only on aws" not in prose.lower():
+        yield f"{source.path.name}: the honesty table is missing (real here, simulated here, only on AWS)."
+    last = source.cells[-1]
+    if last.kind != "markdown" or last.role != GIVEN or "?" not in last.source:
+        yield f"{source.path.name}: the lesson does not end with a question that leads to the next."
