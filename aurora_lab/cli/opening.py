@@ -1,0 +1,100 @@
+"""`open`: the region up, the workspace made, JupyterLab on a lesson."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from aurora_lab.cli import context, jupyter
+from aurora_lab.cli.failure import FULL, LabError
+from aurora_lab.cli.options import home_option, region_options, workspace_option
+from aurora_lab.cli.workspace import Lesson, Report, Workspace, default_workspace, find_lesson, list_lessons
+from aurora_lab.course.places import find_places
+
+END = "JupyterLab has ended. The region goes on; stop it with `aurora-lab stop`."
+
+
+@click.command("open")
+@click.argument("lesson", required=False)
+@click.option("--no-browser", is_flag=True, help="Print the address and open no browser.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="JupyterLab's port (default: a free one from 8888 on)."
+)
+@workspace_option
+@region_options
+@home_option
+def open_command(
+    *,
+    lesson: str | None,
+    no_browser: bool,
+    port: int | None,
+    workspace: Path | None,
+    runtime: str,
+    scale: float | None,
+) -> None:
+    """Start the region and open the lessons in JupyterLab.
+
+    LESSON (a number or a name) is the one to begin with; without it, the first. The address goes to standard
+    output, everything else to standard error. Ctrl-C ends JupyterLab; the region goes on.
+    """
+    places = find_places()
+    chosen = _choose(places.lessons, lesson)
+    folder = (workspace.expanduser() if workspace else default_workspace()).absolute()
+    _tell(_fill(Workspace(folder), places.lessons))
+    home = context.home()
+    info = context.start(home, runtime, scale)
+
+    session = jupyter.Session(home.folder / "jupyter", folder)
+    context.lead_here(home, info)
+    own = jupyter.clean(os.environ) | session.environment() | {"AURORA_LAB_WORKSPACE": str(folder)}
+    for name in set(os.environ) - set(own):
+        del os.environ[name]
+    os.environ.update(own)
+    session.prepare()
+
+    notebook = chosen.name if chosen else None
+    browser = not no_browser and jupyter.wants_browser(os.environ)
+    running = session.running()
+    if running is not None and port is None:
+        address = session.address(running, notebook)
+        click.echo("JupyterLab runs already:", err=True)
+        click.echo(address)
+        if browser:
+            click.launch(address)
+        return
+
+    def ready(address: str) -> None:
+        click.echo(f"The region {info.region} is ready. JupyterLab is at:", err=True)
+        click.echo(address)
+        click.echo("Leave this window open. Ctrl-C ends JupyterLab; the region goes on.", err=True)
+
+    os.chdir(folder)
+    jupyter.serve(session, notebook, port, browser, ready)
+    click.echo(END, err=True)
+
+
+def _choose(course: Path, wanted: str | None) -> Lesson | None:
+    if wanted is not None:
+        return find_lesson(course, wanted)
+    lessons = list_lessons(course)
+    return lessons[0] if lessons else None
+
+
+def _fill(workspace: Workspace, course: Path) -> Report:
+    try:
+        return workspace.refresh(course)
+    except OSError as error:
+        why = "the disk is full" if error.errno in FULL else (error.strerror or str(error)).lower()
+        raise LabError(
+            f"Your folder of notebooks {workspace.folder} cannot be written ({why}). "
+            "Choose another with --workspace."
+        ) from error
+
+
+def _tell(report: Report) -> None:
+    for name, beside in report.beside:
+        click.echo(
+            f"There is a new version of {name}. Yours is as you left it; the new one is {beside}.", err=True
+        )

@@ -1,0 +1,83 @@
+"""`reset`: a fresh region, or a fresh copy of a lesson. What was there is kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from aurora_lab.cli import context
+from aurora_lab.cli.failure import LabError
+from aurora_lab.cli.options import home_option, workspace_option
+from aurora_lab.cli.workspace import Workspace, default_workspace, find_lesson
+from aurora_lab.course.places import find_places
+from aurora_lab.region import client
+from aurora_lab.region.home import Home
+
+
+@click.command("reset")
+@click.argument("lesson", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@workspace_option
+@home_option
+def reset_command(lesson: str | None, yes: bool, workspace: Path | None) -> None:
+    """Start afresh. Nothing is deleted.
+
+    Without LESSON: the region is stopped, and its folder, with every cluster, is moved aside under a dated
+    name. With LESSON (a number or a name): your notebook goes to a dated backup, and the course's is put in
+    its place.
+    """
+    if lesson is None:
+        _reset_region(context.home(), yes)
+    else:
+        _reset_lesson(lesson, Workspace(workspace or default_workspace()))
+
+
+def _reset_lesson(wanted: str, workspace: Workspace) -> None:
+    lesson = find_lesson(find_places().lessons, wanted)
+    backup = workspace.reset(lesson, datetime.now().astimezone())
+    if backup is not None:
+        click.echo(f"Your notebook is kept as {backup}.")
+    click.echo(f"{workspace.folder / lesson.name} is as new.")
+
+
+def _reset_region(home: Home, yes: bool) -> None:
+    if not home.folder.exists():
+        click.echo(f"There is nothing to reset: {home.folder} does not exist.")
+        return
+    if not yes:
+        click.confirm(
+            f"Stop the region and move its folder {home.folder}, with all clusters, aside?",
+            abort=True,
+            err=True,
+        )
+    client.stop(home)
+    stamp = f"{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
+    moved = [_move_aside(folder, stamp) for folder in _folders(home)]
+    click.echo(f"The region's folder is now {moved[-1]}. `aurora-lab start` makes a new one.")
+    for other in moved[:-1]:
+        click.echo(f"Its servers' files are now {other}.")
+
+
+def _folders(home: Home) -> list[Path]:
+    """The home's folders, the home itself last."""
+    apart = home.data.is_dir() and home.folder not in home.data.parents
+    return [*([home.data] if apart else []), home.folder]
+
+
+def _move_aside(folder: Path, stamp: str) -> Path:
+    """Rename `folder` so that it stays beside its old place. Raises LabError."""
+    target = folder.with_name(f"{folder.name}.{stamp}")
+    number = 2
+    while target.exists():
+        target = folder.with_name(f"{folder.name}.{stamp}-{number}")
+        number += 1
+    try:
+        folder.rename(target)
+    except OSError as error:
+        raise LabError(
+            f"The folder {folder} cannot be moved to {target} ({(error.strerror or '').lower()}). "
+            "Move it yourself, or choose another home with --home."
+        ) from error
+    return target
