@@ -1,0 +1,39 @@
+"""One region for the tests of this folder, on each runtime that this machine has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aurora_lab.runtime.select import choose
+
+from aurora_lab.runtime.base import RuntimeUnavailableError
+from local_region import LocalRegion, local_region
+
+
+@pytest.fixture(scope="session")
+def embedded_region() -> Iterator[LocalRegion]:
+    """A region on the embedded runtime, shared by all tests of a run."""
+    with local_region("embedded") as region:
+        yield region
+
+
+@pytest.fixture(scope="session")
+def containers_region() -> Iterator[LocalRegion]:
+    """A region on containers; skipped with the reason where there is no engine."""
+    try:
+        runtime, _ = choose("containers", Path("/nowhere"))
+    except RuntimeUnavailableError as error:
+        pytest.skip(f"containers cannot run here: {error}")
+    runtime.close()
+    with local_region("containers") as region:
+        yield region
+
+
+@pytest.fixture(params=["embedded", pytest.param("containers", marks=pytest.mark.containers)])
+def region(request: pytest.FixtureRequest) -> LocalRegion:
+    """The region, once on each runtime."""
+    found = request.getfixturevalue(f"{request.param}_region")
+    assert isinstance(found, LocalRegion)
+    return found
