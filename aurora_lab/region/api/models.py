@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from botocore.exceptions import DataNotFoundError
+from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
@@ -32,6 +32,16 @@ def paginators(service: str) -> dict[str, dict[str, Any]]:
     except DataNotFoundError:
         return {}
     return found
+
+
+@cache
+def protocol_of(service: str) -> str | None:
+    """The protocol of any AWS service, or None where botocore has none of that name. Its model is not kept."""
+    try:
+        model = _loader().load_service_model(service, "service-2")
+    except (UnknownServiceError, DataNotFoundError):
+        return None
+    return str(model["metadata"]["protocol"])
 
 
 @cache

@@ -1,0 +1,80 @@
+"""AWS services that the course needs but does not teach: moto's, behind the region's own port.
+
+moto is imported at the first call to one of them (0.4 s, 20 MB), never before. Its state lives in memory and
+ends with the region's process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from aurora_lab.region.api.codec.http import HttpResponse
+from aurora_lab.region.api.errors import AwsError, not_implemented
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(__name__)
+
+SERVICES = frozenset({"kms", "s3", "sts", "iam", "cloudwatch", "secretsmanager", "logs"})
+"""What is mounted, by botocore's names. moto has more, but Aurora's own services there behave unlike Aurora."""
+
+
+class MotoMount:
+    """moto's services. Its backends are not made for threads, so one request is answered at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._apps: dict[str, WSGIApplication] = {}
+
+    def serves(self, service: str) -> bool:
+        """Whether moto has the service for us."""
+        return service in SERVICES
+
+    def respond(self, service: str, environ: WSGIEnvironment) -> HttpResponse:
+        """moto's answer. Raises AwsError where moto does not implement the operation."""
+        # moto reads the path as it was sent from here; PATH_INFO has lost what was an encoded slash or space.
+        environ = {**environ, "RAW_URI": environ.get("REQUEST_URI") or environ.get("PATH_INFO", "/")}
+        with self._lock:
+            try:
+                response = _call(self._app(service), environ)
+            except NotImplementedError as error:
+                raise not_implemented(f"This operation of {service}") from error
+        kind = response.headers.get("Content-Type", "")
+        if response.status >= 400 and kind.startswith("text/html"):
+            # A page by Flask, for people: no AWS client can read it.
+            log.warning("moto answered %s with a page: HTTP %d", service, response.status)
+            raise AwsError(
+                "InvalidAction", f"{service} has no operation for this request in this local Aurora region."
+            )
+        return response
+
+    def _app(self, service: str) -> WSGIApplication:
+        if service not in self._apps:
+            module = importlib.import_module("moto.moto_server.werkzeug_app")
+            self._apps[service] = module.create_backend_app(service)
+        return self._apps[service]
+
+
+def _call(app: WSGIApplication, environ: WSGIEnvironment) -> HttpResponse:
+    """Run a WSGI application to its end."""
+    head: list[tuple[str, list[tuple[str, str]]]] = []
+    early: list[bytes] = []
+
+    def start(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Callable[[bytes], None]:
+        head[:] = [(status, headers)]
+        return early.append
+
+    parts: Iterable[bytes] = app(environ, start)
+    try:
+        body = b"".join(parts)
+    finally:
+        if close := getattr(parts, "close", None):
+            close()
+    status, headers = head[0]
+    kept = {name: value for name, value in headers if name.lower() not in ("content-length", "connection")}
+    return HttpResponse(int(status.split(" ", 1)[0]), b"".join(early) + body, kept)
