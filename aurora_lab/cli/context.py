@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,7 +94,11 @@ def tools() -> Path | None:
 
 def lead_here(home: Home, found: RegionInfo) -> None:
     """Lead this process, and what it starts, to the region."""
-    environment = enter(home, found, tools(), os.environ, remember=False).apply(os.environ)
+    replace_environment(enter(home, found, tools(), os.environ, remember=False).apply(os.environ))
+
+
+def replace_environment(environment: Mapping[str, str]) -> None:
+    """Make `environment` this process's own."""
     for name in set(os.environ) - set(environment):
         del os.environ[name]
     os.environ.update(environment)

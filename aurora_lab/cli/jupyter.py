@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from aurora_lab.cli import terminal
@@ -34,6 +35,8 @@ NOT_FOR_LEARNERS = {
         "nbgrader.server_extensions.course_list",
         "jupyterlab_jupytext",
         "notebook",
+        # It would start the machine's language servers and write into the workspace.
+        "jupyter_lsp",
     ),
     "browser": (
         "@jupyter/nbgrader",
@@ -136,6 +139,16 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def load() -> Any:
+    """JupyterLab's application class; the import takes a second or two."""
+    # A parser of URIs that JupyterLab never asks for is compiled at each import: 2 s, half of the start.
+    # Where it cannot be imported, jsonschema does without.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    from jupyterlab.labapp import LabApp  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    return LabApp
+
+
 def serve(
     session: Session, notebook: str | None, port: int | None, browser: bool, ready: Callable[[str], None]
 ) -> None:
@@ -144,14 +157,11 @@ def serve(
     The process's own environment must be the lab's already: kernels and terminals inherit it.
     Raises LabError where no port is to be had.
     """
-    from jupyterlab.labapp import LabApp  # type: ignore[import-untyped]  # noqa: PLC0415 - takes a second
-
+    LabApp = load()  # noqa: N806 - a class
     if port is not None:
         _require_free(port)
     try:
-        server = LabApp.initialize_server(
-            arguments(session, notebook, port, browser), logging_config=_log_to(session.log)
-        )
+        server = LabApp.initialize_server(arguments(session, notebook, port, browser))
     except SystemExit as end:
         raise LabError(f"JupyterLab did not start. Its log says why: {session.log}") from end
     if not getattr(server, "http_server", None):
@@ -177,7 +187,7 @@ def arguments(session: Session, notebook: str | None, port: int | None, browser:
         "ServerApp.terminals_enabled": True,
         "ServerApp.terminado_settings": {"shell_command": terminal.command(session.folder, os.environ)},
         "ServerApp.jpserver_extensions": extensions,
-        "ServerApp.log_level": "INFO",
+        "Application.logging_config": _log_to(session.log),
         "IdentityProvider.token": session.token(),
         "MultiKernelManager.default_kernel_name": "python3",
         # Nothing is fetched from outside: no news, no look for updates, no list of extensions.
@@ -203,9 +213,16 @@ def _page(notebook: str | None) -> str:
 
 def _log_to(path: Path) -> dict[str, object]:
     """Jupyter's messages go to a file: on the learner's terminal the address would drown in them."""
-    path.unlink(missing_ok=True)
-    console = {"class": "logging.FileHandler", "filename": str(path), "encoding": "utf-8"}
-    return {"handlers": {"console": console | {"stream": None}}}
+    file = {
+        "class": "logging.FileHandler",
+        "filename": str(path),
+        "mode": "w",
+        "level": "INFO",
+        "encoding": "utf-8",
+        "formatter": "console",
+    }
+    apps = ("ServerApp", "LabApp", "TerminalsExtensionApp")
+    return {"handlers": {"file": file}, "loggers": {app: {"handlers": ["file"]} for app in apps}}
 
 
 def _require_free(port: int) -> None:

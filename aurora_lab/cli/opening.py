@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import click
@@ -44,14 +45,13 @@ def open_command(
     folder = (workspace.expanduser() if workspace else default_workspace()).absolute()
     _tell(_fill(Workspace(folder), places.lessons))
     home = context.home()
-    info = context.start(home, runtime, scale)
-
     session = jupyter.Session(home.folder / "jupyter", folder)
+    own = {**session.environment(), "AURORA_LAB_WORKSPACE": str(folder)}
+    context.replace_environment({**jupyter.clean(os.environ), **own})
+    # Most of the wait is for the region's process and for this import: one of them waits for the other.
+    threading.Thread(target=jupyter.load, daemon=True).start()
+    info = context.start(home, runtime, scale)
     context.lead_here(home, info)
-    own = jupyter.clean(os.environ) | session.environment() | {"AURORA_LAB_WORKSPACE": str(folder)}
-    for name in set(os.environ) - set(own):
-        del os.environ[name]
-    os.environ.update(own)
     session.prepare()
 
     notebook = chosen.name if chosen else None
