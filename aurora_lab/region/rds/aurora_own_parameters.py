@@ -1,0 +1,311 @@
+"""The parameters that PostgreSQL does not have, or has only once a library is loaded."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aurora_lab.region.rds.aurora_parameters import BOTH
+from aurora_lab.region.rds.aurora_parameters import AuroraParameter as Own
+
+ON_OFF: Final = "0,1"
+UP_TO_MAX: Final = "0-2147483647"
+MINUS_ONE_UP: Final = "-1-2147483647"
+LOG_LEVELS: Final = "disabled,debug5,debug4,debug3,debug2,debug1,info,notice,warning,error,log,fatal,panic"
+FORCE_SSL_BY_DEFAULT_FROM: Final = 17
+"""`rds.force_ssl` is on from this major version (FACTS 3.27)."""
+
+EXTENSIONS: Final = (
+    "amcheck, aurora_stat_utils, autoinc, bloom, btree_gin, btree_gist, citext, cube, dblink, dict_int, "
+    "dict_xsyn, earthdistance, fuzzystrmatch, hstore, insert_username, intarray, isn, lo, ltree, moddatetime, "
+    "pg_buffercache, pg_freespacemap, pg_prewarm, pg_stat_statements, pg_trgm, pg_visibility, pgcrypto, "
+    "pgrowlocks, pgstattuple, plpgsql, postgres_fdw, refint, seg, sslinfo, tablefunc, tcn, tsm_system_rows, "
+    "tsm_system_time, unaccent"
+)
+"""What the lab's PostgreSQL brings; the template may know better (`rds.extensions` in its settings)."""
+
+AURORA_OWN: Final = (
+    Own("apg_ccm_enabled", "boolean", ON_OFF, "Turns cluster cache management on (FACTS 7.21)."),
+    Own(
+        "apg_enable_batch_mode_function_execution",
+        "boolean",
+        ON_OFF,
+        "Lets functions work on batches of rows.",
+        levels=BOTH,
+    ),
+    Own(
+        "apg_enable_correlated_any_transform",
+        "boolean",
+        ON_OFF,
+        "Lets the planner turn a correlated IN or NOT IN subquery into a join.",
+        levels=BOTH,
+    ),
+    Own(
+        "apg_enable_function_migration",
+        "boolean",
+        ON_OFF,
+        "Lets the planner move scalar functions to the FROM clause.",
+        levels=BOTH,
+    ),
+    Own(
+        "apg_enable_not_in_transform",
+        "boolean",
+        ON_OFF,
+        "Lets the planner turn a NOT IN subquery into an anti-join.",
+        levels=BOTH,
+    ),
+    Own(
+        "apg_enable_remove_redundant_inner_joins",
+        "boolean",
+        ON_OFF,
+        "Lets the planner leave out inner joins that change nothing.",
+        levels=BOTH,
+    ),
+    Own(
+        "apg_enable_semijoin_push_down",
+        "boolean",
+        ON_OFF,
+        "Lets hash joins filter early by semijoin.",
+        levels=BOTH,
+    ),
+    Own(
+        "apg_plan_mgmt.capture_plan_baselines",
+        "list",
+        "manual,automatic,off",
+        "Which statements get a plan baseline.",
+        value="off",
+        levels=BOTH,
+    ),
+    Own(
+        "apg_plan_mgmt.max_databases",
+        "integer",
+        "10-2147483647",
+        "How many databases may manage plans.",
+        value="10",
+        static=True,
+        levels=BOTH,
+    ),
+    Own(
+        "apg_plan_mgmt.max_plans",
+        "integer",
+        "10-2147483647",
+        "How many plans are kept in the cache.",
+        value="10000",
+        static=True,
+        levels=BOTH,
+    ),
+    Own(
+        "apg_plan_mgmt.plan_retention_period",
+        "integer",
+        "1-2147483647",
+        "Days after its last use when a plan is deleted.",
+        value="32",
+        static=True,
+        levels=BOTH,
+    ),
+    Own(
+        "apg_plan_mgmt.unapproved_plan_execution_threshold",
+        "integer",
+        UP_TO_MAX,
+        "Estimated cost below which an unapproved plan runs all the same.",
+        value="0",
+        levels=BOTH,
+    ),
+    Own(
+        "apg_plan_mgmt.use_plan_baselines",
+        "list",
+        "true,false",
+        "Whether managed statements use approved plans only.",
+        value="false",
+        levels=BOTH,
+    ),
+    Own(
+        "apg_write_forward.connect_timeout",
+        "integer",
+        "1-2147483647",
+        "(s) How long to wait for a forwarding connection.",
+        value="30",
+        static=True,
+        source="system",
+    ),
+    Own(
+        "apg_write_forward.consistency_mode",
+        "list",
+        "off,eventual,session,global",
+        "What a reader that forwards writes must see of them.",
+        value="off",
+        static=True,
+        source="system",
+    ),
+    Own(
+        "apg_write_forward.idle_session_timeout",
+        "integer",
+        "1-2147483647",
+        "(ms) How long a forwarding connection may idle outside a transaction.",
+        value="300000",
+        static=True,
+        source="system",
+    ),
+    Own(
+        "apg_write_forward.max_forwarding_connections_percent",
+        "integer",
+        "1-100",
+        "Share of max_connections for forwarded sessions.",
+        value="25",
+        static=True,
+        source="system",
+    ),
+    Own("auto_explain.log_analyze", "boolean", ON_OFF, "Logs plans with what they did.", levels=BOTH),
+    Own("auto_explain.log_buffers", "boolean", ON_OFF, "Logs the buffers that plans used.", levels=BOTH),
+    Own("auto_explain.log_format", "string", "text,xml,json,yaml", "Format of logged plans.", levels=BOTH),
+    Own(
+        "auto_explain.log_min_duration",
+        "integer",
+        MINUS_ONE_UP,
+        "(ms) Logs the plans of statements that take at least this long.",
+        levels=BOTH,
+    ),
+    Own(
+        "auto_explain.log_nested_statements",
+        "boolean",
+        ON_OFF,
+        "Logs plans inside functions too.",
+        levels=BOTH,
+    ),
+    Own("auto_explain.log_timing", "boolean", ON_OFF, "Logs the time of each plan node.", levels=BOTH),
+    Own("auto_explain.log_triggers", "boolean", ON_OFF, "Logs what triggers took.", levels=BOTH),
+    Own("auto_explain.log_verbose", "boolean", ON_OFF, "Logs plans in full detail.", levels=BOTH),
+    Own("auto_explain.sample_rate", "float", "0-1", "Share of statements to look at.", levels=BOTH),
+    Own(
+        "pg_stat_statements.max",
+        "integer",
+        "100-1073741823",
+        "How many statements are tracked.",
+        static=True,
+        levels=BOTH,
+    ),
+    Own("pg_stat_statements.save", "boolean", ON_OFF, "Keeps statistics over a restart.", levels=BOTH),
+    Own("pg_stat_statements.track", "string", "none,top,all", "Which statements are tracked.", levels=BOTH),
+    Own("pg_stat_statements.track_planning", "boolean", ON_OFF, "Tracks planning time.", levels=BOTH),
+    Own("pg_stat_statements.track_utility", "boolean", ON_OFF, "Tracks utility commands.", levels=BOTH),
+    Own(
+        "rds.accepted_password_auth_method",
+        "string",
+        "md5+scram,scram",
+        "Which stored passwords may log in.",
+        value="md5+scram",
+        source="system",
+    ),
+    Own(
+        "rds.adaptive_autovacuum",
+        "boolean",
+        ON_OFF,
+        "Lets RDS make autovacuum more eager when it falls behind.",
+        value="1",
+        source="system",
+    ),
+    Own(
+        "rds.allowed_extensions",
+        "string",
+        None,
+        "The extensions that may be installed, separated by commas.",
+        source="system",
+    ),
+    Own(
+        "rds.babelfish_status",
+        "string",
+        "on,off,datatypesonly",
+        "Turns Babelfish on.",
+        value="off",
+        static=True,
+        source="system",
+    ),
+    Own(
+        "rds.enable_plan_management",
+        "boolean",
+        ON_OFF,
+        "Loads the apg_plan_mgmt extension.",
+        value="0",
+        static=True,
+    ),
+    Own(
+        "rds.extensions",
+        "string",
+        None,
+        "The extensions that there are.",
+        value=EXTENSIONS,
+        source="system",
+        modifiable=False,
+    ),
+    Own(
+        "rds.force_admin_logging_level",
+        "string",
+        LOG_LEVELS,
+        "Logs what the RDS administrator does.",
+        source="system",
+        levels=BOTH,
+    ),
+    Own(
+        "rds.force_autovacuum_logging_level",
+        "string",
+        LOG_LEVELS,
+        "Logs what autovacuum does.",
+        value="WARNING",
+        source="system",
+    ),
+    Own(
+        "rds.force_ssl",
+        "boolean",
+        ON_OFF,
+        "Refuses connections without TLS.",
+        value="1",
+        source="system",
+    ),
+    Own(
+        "rds.global_db_rpo",
+        "integer",
+        "20-2147483647",
+        "(s) How much a global database may lose; commits wait where it would be more.",
+    ),
+    Own(
+        "rds.log_retention_period",
+        "integer",
+        "1440-10080",
+        "(min) How long log files are kept.",
+        value="4320",
+        source="system",
+        levels=BOTH,
+    ),
+    Own(
+        "rds.logical_replication",
+        "boolean",
+        ON_OFF,
+        "Turns logical decoding on.",
+        value="0",
+        static=True,
+    ),
+    Own(
+        "rds.logical_wal_cache",
+        "integer",
+        "-1-262143",
+        "(8kB) Memory for log that logical decoding reads.",
+        static=True,
+    ),
+    Own(
+        "rds.restrict_password_commands",
+        "boolean",
+        ON_OFF,
+        "Lets only members of rds_password change passwords.",
+        static=True,
+    ),
+    Own(
+        "rds.superuser_variables",
+        "string",
+        None,
+        "Settings of a superuser that rds_superuser may change.",
+        value="session_replication_role",
+        static=True,
+        source="system",
+        levels=BOTH,
+        modifiable=False,
+    ),
+)
