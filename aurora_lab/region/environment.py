@@ -14,6 +14,7 @@ import sysconfig
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aurora_lab.region.home import DUMMY_KEY, Home, RegionInfo
 
@@ -94,12 +95,9 @@ def enter(
     values = {**home.environment(info), **_past_proxies(environ)}
     unset = tuple(name for name in environ if _leads_elsewhere(name))
     folders = program_folders(tools)
-    # `uv run` puts the first folder on the PATH of its child only, not on that of the learner's shell.
-    before = _split(environ.get("PATH", ""))
-    present = set() if "UV" in environ else set(before)
-    added = [folder for folder in folders if folder not in present]
-    values["PATH"] = os.pathsep.join(dict.fromkeys([*folders, *before]))
-    values[SAVED] = _saved(environ, [*values, *unset] if remember else [], added)
+    path = _without(_shells_path(environ), _read_saved(environ).get("path", []))
+    values["PATH"] = os.pathsep.join([*folders, *path])
+    values[SAVED] = _saved(environ, [*values, *unset] if remember else [], folders)
     return Change(values, unset)
 
 
@@ -116,9 +114,8 @@ def leave(home: Home, tools: Path | None, environ: Mapping[str, str]) -> Change:
     if not inside(environ):
         return Change({})
     saved = _read_saved(environ)
-    folders = set(saved.get("path", program_folders(tools)))
+    path = _without(_shells_path(environ), saved.get("path", program_folders(tools)))
     earlier = {str(name): str(value) for name, value in saved.get("variables", {}).items()}
-    path = [folder for folder in _split(environ.get("PATH", "")) if folder not in folders]
     nowhere = RegionInfo(0, 0, "", 0, "", "", "")
     names = {SAVED, *home.environment(nowhere)}
     if "NO_PROXY" in environ and all(host in _split(environ["NO_PROXY"], ",") for host in PAST_PROXIES):
@@ -146,14 +143,34 @@ def _past_proxies(environ: Mapping[str, str]) -> dict[str, str]:
     return {"NO_PROXY": hosts, "no_proxy": hosts}
 
 
-def _saved(environ: Mapping[str, str], names: Iterable[str], added: list[str]) -> str:
-    if SAVED in environ:
-        return environ[SAVED]
-    variables = {name: environ[name] for name in names if name in environ and name != "PATH"}
-    return json.dumps({"variables": {} if inside(environ) else variables, "path": added}, sort_keys=True)
+def _shells_path(environ: Mapping[str, str]) -> list[str]:
+    """The PATH of the shell: `uv run` puts a folder before it that only its child sees."""
+    path = _split(environ.get("PATH", ""))
+    ours = str(Path(sysconfig.get_path("scripts")))
+    entered = SAVED in environ
+    if "UV" in environ and path[: 1 + entered] == [ours] * (1 + entered):
+        return path[1:]
+    return path
 
 
-def _read_saved(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def _without(path: list[str], folders: Iterable[str]) -> list[str]:
+    """`path` less the first occurrence of each folder: a later one was there before us."""
+    left = list(path)
+    for folder in folders:
+        if folder in left:
+            left.remove(folder)
+    return left
+
+
+def _saved(environ: Mapping[str, str], names: Iterable[str], folders: list[str]) -> str:
+    if inside(environ):
+        variables = _read_saved(environ).get("variables", {})
+    else:
+        variables = {name: environ[name] for name in names if name in environ and name != "PATH"}
+    return json.dumps({"variables": variables, "path": folders}, sort_keys=True)
+
+
+def _read_saved(environ: Mapping[str, str]) -> dict[str, Any]:
     try:
         saved = json.loads(environ.get(SAVED, "{}"))
     except ValueError:

@@ -1,0 +1,76 @@
+"""A home, a course and a workspace of the test's own, in an environment that leads nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click.testing
+import nbformat
+import pytest
+from stand_in_region import StandIn, stand_in_region
+
+from aurora_lab.cli.main import main
+from aurora_lab.region.home import Home
+
+Run = Callable[..., click.testing.Result]
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """No variable of the machine's, nor one that a command sets, gets from one test to another."""
+    before = dict(os.environ)
+    for name in list(os.environ):
+        if name.startswith(("AURORA_LAB_", "AWS_", "PG", "JUPYTER")) or name == "UV":
+            del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home, chosen by the environment."""
+    folder = tmp_path / "home"
+    os.environ["AURORA_LAB_HOME"] = str(folder)
+    return Home(folder)
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    """The lessons folder of a course of two lessons."""
+    root = tmp_path / "course"
+    (root / "checks").mkdir(parents=True)
+    lessons = root / "lessons"
+    lessons.mkdir()
+    for name in ("07_auto_scaling", "05_hands_on_psql"):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"# {name}")])
+        nbformat.write(notebook, lessons / f"{name}.ipynb")
+    os.environ["AURORA_LAB_COURSE"] = str(root)
+    return lessons
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """The learner's folder, chosen by the environment."""
+    folder = tmp_path / "my notebooks"
+    os.environ["AURORA_LAB_WORKSPACE"] = str(folder)
+    return folder
+
+
+@pytest.fixture
+def region(home: Home) -> Iterator[StandIn]:
+    """A stand-in for the region, on the home."""
+    with stand_in_region(home) as found:
+        yield found
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run `aurora-lab` in this process."""
+
+    def invoke(*arguments: str, **options: object) -> click.testing.Result:
+        return click.testing.CliRunner().invoke(main, list(arguments), prog_name="aurora-lab", **options)
+
+    return invoke
