@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 LARGEST_FILE = 400
 
+pytestmark = pytest.mark.house
+
 
 def tracked(*patterns: str) -> list[Path]:
     """Files of the project: what git knows or, in an unpacked copy without git, what is there."""
