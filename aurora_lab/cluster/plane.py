@@ -25,7 +25,7 @@ class ClusterPlane:
     Operations on different instances may run in different threads; `measure` may run at any time.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  (the region names them all)
         self,
         runtime: Runtime,
         folder: Path,

@@ -2,13 +2,70 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+import secrets
+import threading
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from aurora_lab.runtime.base import Runtime
+import psycopg
+
+from aurora_lab.cluster import connections
+from aurora_lab.cluster.configuration import Configuration, as_json, host_based_authentication
+from aurora_lab.cluster.types import ClusterError
+from aurora_lab.runtime.base import Runtime, Server, ServerSpec, ServerStartError
 
 Setting = dict[str, Any]
 """A row of pg_settings."""
+
+LAYOUT = 1
+"""Raised when the template is made in another way than its texts show."""
+PRELOAD = "pg_stat_statements"
+"""Aurora loads it by default; here it is loaded where the binaries have it."""
+NOT_OFFERED = re.compile(
+    r"adminpack|file_fdw|intagg|old_snapshot|pageinspect|pg_surgery|pg_walinspect|xml2|.*pl(python|perl|tcl).*"
+)
+"""Extensions that Aurora does not offer, or that need a language which is not here."""
+
+_SETTINGS = """
+    SELECT name, setting, unit, vartype, context, min_val, max_val, enumvals, short_desc, boot_val, category
+    FROM pg_settings ORDER BY name COLLATE "C"
+"""
+_LIBRARIES = """
+    SELECT DISTINCT regexp_replace(file, '\\.[a-z]+$', '')
+    FROM pg_ls_dir((SELECT setting FROM pg_config WHERE name = 'PKGLIBDIR')) AS file
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFacts:
+    """What was learned when the template was made."""
+
+    version: str
+    """PostgreSQL's version as `17.10`."""
+    preload: str
+    """`shared_preload_libraries` by default."""
+    extensions: tuple[str, ...]
+    """What CREATE EXTENSION may name, sorted."""
+    libraries: frozenset[str]
+    """What `shared_preload_libraries` may name."""
+    settings: tuple[Setting, ...]
+    password: str
+    """The administrator's password in a fresh copy; each volume gets another one."""
+
+    @property
+    def major(self) -> int:
+        """PostgreSQL's major version."""
+        return major(self.version)
+
+    @property
+    def offered(self) -> str:
+        """The value of `rds.extensions`, by which drivers recognise Aurora."""
+        return ", ".join(sorted({*self.extensions, "aurora_stat_utils"}))
 
 
 class Template:
@@ -21,16 +78,156 @@ class Template:
     def __init__(self, runtime: Runtime, folder: Path) -> None:
         self.runtime = runtime
         self.folder = folder
+        self._lock = threading.Lock()
+        self._facts: TemplateFacts | None = None
 
     def ensure(self) -> Path:
         """The template's data directory; made now where there is none yet (about a second).
 
         Restartable: a template under its final name is complete, everything else is rubbish of a dead attempt.
+        Raises ToolError, ServerStartError, ClusterError.
         """
-        raise NotImplementedError
+        with self._lock:
+            target = self.folder / self._name()
+            if not target.is_dir():
+                self._make(target)
+            return target / "data"
+
+    def facts(self) -> TemplateFacts:
+        """What was learned when the template was made; it is made now where there is none yet."""
+        data = self.ensure()
+        if self._facts is None:
+            found = json.loads((data.parent / "facts.json").read_text(encoding="utf-8"))
+            self._facts = TemplateFacts(
+                version=found["version"],
+                preload=found["preload"],
+                extensions=tuple(found["extensions"]),
+                libraries=frozenset(found["libraries"]),
+                settings=tuple(found["settings"]),
+                password=found["password"],
+            )
+        return self._facts
 
     def settings(self) -> list[Setting]:
         """The rows of pg_settings on a fresh server: name, setting, unit, vartype, context, min_val, max_val,
         enumvals, short_desc, boot_val, category.
         """
-        raise NotImplementedError
+        return [dict(row) for row in self.facts().settings]
+
+    def _name(self) -> str:
+        version = self.runtime.version()
+        ingredients = [
+            str(LAYOUT),
+            self.runtime.name,
+            version,
+            sql("roles.sql"),
+            sql("functions.sql"),
+            Configuration().text(),
+            *_initdb(major(version)),
+        ]
+        digest = hashlib.sha256("\0".join(ingredients).encode()).hexdigest()
+        return f"{version}-{digest[:12]}"
+
+    def _make(self, target: Path) -> None:
+        runtime = self.runtime
+        runtime.make_folder(self.folder)
+        rubbish = list(self.folder.glob(f"{target.name}.making-*"))
+        if rubbish:
+            for server in runtime.strays(self.folder, ()):
+                server.kill()
+            for folder in rubbish:
+                runtime.remove_tree(folder)
+        making = self.folder / f"{target.name}.making-{secrets.token_hex(4)}"
+        runtime.make_folder(making)
+        data = making / "data"
+        password = secrets.token_urlsafe(24)
+        runtime.write(making / "password", password + "\n")
+        options = _initdb(major(runtime.version()))
+        runtime.tool(making, "initdb", "-D", str(data), f"--pwfile={making / 'password'}", *options)
+        server, preload = self._start(making, data)
+        try:
+            facts = _fill(server, password, preload)
+        finally:
+            server.stop()
+        facts["version"] = runtime.version()
+        runtime.write(making / "facts.json", as_json(facts))
+        server.spec.log.unlink(missing_ok=True)
+        (making / "password").unlink()
+        making.rename(target)
+
+    def _start(self, root: Path, data: Path) -> tuple[Server, str]:
+        """Start the template's server, with PRELOAD where these binaries have it."""
+        runtime = self.runtime
+        number = major(runtime.version())
+        runtime.write(data / "pg_hba.conf", host_based_authentication(force_tls=True))
+        for preload in (PRELOAD, ""):
+            runtime.write(data / "postgresql.conf", Configuration(preload=preload, major=number).text())
+            name = f"template-{root.name[-8:]}"
+            spec = ServerSpec(name=name, root=root, data=data, port=connections.free_port())
+            try:
+                return runtime.start(spec), preload
+            except ServerStartError:
+                if not preload:
+                    raise
+        raise AssertionError("not reached")
+
+
+def sql(name: str) -> str:
+    """One of the SQL files beside this module."""
+    return files("aurora_lab.cluster").joinpath("sql", name).read_text(encoding="utf-8")
+
+
+def major(version: str) -> int:
+    """The major version of `17.10`, `18beta1` and the like."""
+    digits = version.partition(".")[0]
+    return int("".join(character for character in digits if character.isdigit())[:2])
+
+
+def _initdb(number: int) -> list[str]:
+    """Options that make a small data directory which sorts and folds case alike on every machine."""
+    options = ["--username=rdsadmin", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"]
+    options += ["--no-instructions", "--no-sync", "--wal-segsize=1"]
+    if number >= 17:
+        options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    return options
+
+
+def _fill(server: Server, password: str, preload: str) -> dict[str, Any]:
+    """Make roles, functions and the administrator's database; return what the facts file holds."""
+
+    def run(database: str, *statements: str) -> None:
+        with connections.connect(server.address, password, dbname=database) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    try:
+        run(
+            "postgres",
+            sql("roles.sql"),
+            "ALTER ROLE rdsadmin VALID UNTIL 'infinity'",
+            "ALTER DATABASE template0 ALLOW_CONNECTIONS true",
+        )
+        # A database that is made from template0, as pg_restore does, has Aurora's functions too.
+        for database in ("template0", "template1", "postgres"):
+            run(database, sql("functions.sql"))
+        run(
+            "postgres",
+            "ALTER DATABASE template0 ALLOW_CONNECTIONS false",
+            "CREATE DATABASE rdsadmin",
+            "REVOKE ALL ON DATABASE rdsadmin FROM PUBLIC",
+        )
+        with connections.connect(server.address, password) as connection:
+            cursor = connection.execute(_SETTINGS.encode())
+            names = [column.name for column in cursor.description or ()]
+            settings = [dict(zip(names, row, strict=True)) for row in cursor]
+            available = connection.execute("SELECT name FROM pg_available_extensions ORDER BY 1").fetchall()
+            libraries = connection.execute(_LIBRARIES.encode()).fetchall()
+    except psycopg.Error as error:
+        raise ClusterError(f"The template could not be filled: {error}") from error
+    return {
+        "preload": preload,
+        "extensions": [name for (name,) in available if not NOT_OFFERED.fullmatch(name)],
+        "libraries": sorted(name for (name,) in libraries),
+        "settings": settings,
+        "password": password,
+    }
