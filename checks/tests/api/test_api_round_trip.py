@@ -15,12 +15,12 @@ import pytest
 from botocore.model import OperationModel
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
-from shapes import full_value
 
 from aurora_lab.region.api.codec.http import HttpRequest, HttpResponse
 from aurora_lab.region.api.codec.select import codec_for
 from aurora_lab.region.api.errors import fault
 from aurora_lab.region.api.models import error_code, service_model
+from shapes import full_value
 
 SERVICES = ("rds", "application-autoscaling", "dsql", "rds-data")
 ROUNDS = 3
