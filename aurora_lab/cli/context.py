@@ -48,7 +48,9 @@ def console(error: bool = False) -> Console:
     """A console on standard output, or on standard error."""
     from rich.console import Console  # noqa: PLC0415 - `env` and `psql` do without
 
-    return Console(stderr=error, highlight=False, soft_wrap=True)
+    # Into a file or a pipe nothing is cut off for the sake of a screen's width.
+    terminal = (sys.stderr if error else sys.stdout).isatty()
+    return Console(stderr=error, highlight=False, soft_wrap=True, width=None if terminal else 200)
 
 
 def start(home: Home, runtime: str, scale: float | None) -> RegionInfo:
@@ -56,6 +58,8 @@ def start(home: Home, runtime: str, scale: float | None) -> RegionInfo:
 
     A region that runs already keeps its runtime; a `scale` that is given is set.
     """
+    if not home.folder.is_dir():
+        require_home(home.folder)
     if (found := client.running(home)) is None:
         require_home(home.folder)
         require_room(home.data)
@@ -80,7 +84,7 @@ def _start(home: Home, runtime: str, scale: float) -> RegionInfo:
 
 def info(home: Home) -> RegionInfo:
     """Where the running region is reached. Raises LabError where none runs."""
-    if (found := client.running(home)) is None:
+    if not home.folder.is_dir() or (found := client.running(home)) is None:
         raise LabError(NOT_RUNNING)
     return found
 

@@ -33,7 +33,7 @@ def start_command(runtime: str, scale: float | None) -> None:
 def stop_command() -> None:
     """Stop the region. Clusters and their data stay for the next start."""
     home = context.home()
-    if client.stop(home):
+    if home.folder.is_dir() and client.stop(home):
         click.echo("The region has stopped. Its clusters come back with `aurora-lab start`.")
     else:
         click.echo("The region is not running.")

@@ -29,7 +29,7 @@ def sentence_for(error: OSError) -> str | None:
         return f"{disk} is full. Free some space, or choose another folder with --home or --workspace."
     if error.errno in READ_ONLY and where:
         return (
-            f"You may not write {where}. Choose another folder with --home (the region's files) "
+            f"You have no permission for {where}. Choose another folder with --home (the region's files) "
             "or --workspace (your notebooks), or change its owner."
         )
     if error.errno in {errno.ENOTDIR, errno.EEXIST} and where:

@@ -158,8 +158,6 @@ def serve(
     Raises LabError where no port is to be had.
     """
     LabApp = load()  # noqa: N806 - a class
-    if port is not None:
-        _require_free(port)
     try:
         server = LabApp.initialize_server(arguments(session, notebook, port, browser))
     except SystemExit as end:
@@ -225,7 +223,8 @@ def _log_to(path: Path) -> dict[str, object]:
     return {"handlers": {"file": file}, "loggers": {app: {"handlers": ["file"]} for app in apps}}
 
 
-def _require_free(port: int) -> None:
+def require_free(port: int) -> None:
+    """See that JupyterLab can listen on `port`. Raises LabError."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -40,6 +40,8 @@ def open_command(
     LESSON (a number or a name) is the one to begin with; without it, the first. The address goes to standard
     output, everything else to standard error. Ctrl-C ends JupyterLab; the region goes on.
     """
+    if port is not None:
+        jupyter.require_free(port)
     places = find_places()
     chosen = _choose(places.lessons, lesson)
     folder = (workspace.expanduser() if workspace else default_workspace()).absolute()

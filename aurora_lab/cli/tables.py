@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+WIDE = 100
+"""Characters a line from which on every column is shown."""
 GOOD = frozenset({"available", "running"})
 BAD = frozenset({"failed", "stopped", "storage-full", "inaccessible-encryption-credentials"})
 
@@ -57,34 +59,37 @@ def _show_cluster(cluster: Mapping[str, Any], console: Console) -> None:
         _status(cluster.get("status")),
     )
     console.print(title)
-    ends = Table.grid(padding=(0, 2))
-    ends.add_row("  writer endpoint", f"{cluster.get('endpoint')}:{cluster.get('port')}")
-    ends.add_row("  reader endpoint", str(cluster.get("reader_endpoint")))
+    console.print(f"  writer endpoint  {cluster.get('endpoint')}  port {cluster.get('port')}")
+    console.print(f"  reader endpoint  {cluster.get('reader_endpoint')}")
     for custom in cluster.get("custom") or []:
-        ends.add_row("  custom endpoint", str(custom.get("endpoint")))
-    console.print(ends)
+        console.print(f"  custom endpoint  {custom.get('endpoint')}")
     instances = cluster.get("instances") or []
-    if not instances:
+    if instances:
+        console.print(_instances(instances, wide=console.width >= WIDE))
+    else:
         console.print("  It has no instance yet. Add one with `aws rds create-db-instance`.")
-        return
-    table = Table(box=None, padding=(0, 2), header_style="dim")
-    for heading in ("instance", "role", "status", "AZ", "tier", "class", "server"):
-        table.add_column(heading, justify="right" if heading == "tier" else "left")
-    table.add_column("lag", justify="right")
-    table.add_column("memory", justify="right")
-    for instance in instances:
-        table.add_row(
-            str(instance["id"]),
-            Text(str(instance.get("role")), style="bold" if instance.get("role") == "writer" else ""),
-            _status(instance.get("status")),
-            str(instance.get("az") or "-"),
-            str(instance.get("tier", "-")),
-            str(instance.get("class") or "-"),
-            _status(instance.get("server")),
-            _lag(instance),
-            megabytes(instance.get("memory_bytes")),
-        )
-    console.print(table)
+
+
+def _instances(instances: list[Mapping[str, Any]], wide: bool) -> Table:
+    columns: list[tuple[str, Callable[[Mapping[str, Any]], str | Text]]] = [
+        ("instance", lambda item: str(item["id"])),
+        ("role", lambda item: Text(str(item.get("role")), "bold" if item.get("role") == "writer" else "")),
+        ("status", lambda item: _status(item.get("status"))),
+        ("AZ", lambda item: str(item.get("az") or "-")),
+        ("tier", lambda item: str(item.get("tier", "-"))),
+        ("class", lambda item: str(item.get("class") or "-")),
+        ("server", lambda item: _status(item.get("server"))),
+        ("lag", _lag),
+        ("memory", lambda item: megabytes(item.get("memory_bytes"))),
+    ]
+    shown = [column for column in columns if wide or column[0] not in ("AZ", "class")]
+    table = Table(box=None, padding=(0, 0, 0, 2), header_style="dim")
+    for heading, _ in shown:
+        table.add_column(heading, justify="right" if heading in ("tier", "lag", "memory") else "left")
+        table.columns[-1].overflow = "fold"
+    for item in instances:
+        table.add_row(*(cell(item) for _, cell in shown))
+    return table
 
 
 def _status(word: object) -> Text:

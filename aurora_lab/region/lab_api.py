@@ -133,6 +133,7 @@ class LabApi:
             "tier": instance["PromotionTier"],
             "class": instance["DBInstanceClass"],
             "endpoint": (instance.get("Endpoint") or {}).get("Address"),
+            "server_port": instance["_lab"]["port"],
             "server": "frozen" if frozen else "running" if running else "stopped",
             "lag_ms": measured.lag_ms if measured and running else None,
             "lsn": measured.lsn if measured else None,

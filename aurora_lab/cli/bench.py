@@ -1,0 +1,160 @@
+"""`aurora-lab bench`: each figure beside its floor, measured in the same run.
+
+Trust the ratios: the figures themselves are this machine's, on this day. A floor is the same work done with as
+little as possible: a bare HTTP server, PostgreSQL servers started by hand, a connection past the router.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from aurora_lab.cli import bench_servers, bench_sql
+from aurora_lab.cli.bench_region import Bench
+from aurora_lab.region import client
+from aurora_lab.region.home import Home
+
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    value: float
+    unit: str
+    floor: float | None = None
+    floor_is: str = ""
+    limit: str = ""
+    """What is promised, in words."""
+    kept: bool | None = None
+    """Whether the promise was kept in this run; None where there is none."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Value by floor."""
+        return self.value / self.floor if self.floor else None
+
+
+def run(as_json: bool = False) -> int:
+    """Measure everything and print the table. Returns 0 where every promise was kept, else 1."""
+    console = Console(stderr=True)
+    rows: list[Row] = []
+    with _bench() as bench, console.status("") as status:
+        for title, measure in MEASUREMENTS:
+            status.update(f"measuring: {title}")
+            rows.extend(measure(bench))
+    if as_json:
+        click.echo(json.dumps([{**asdict(row), "ratio": row.ratio} for row in rows], indent=1))
+    else:
+        Console().print(_table(rows))
+    return 0 if all(row.kept is not False for row in rows) else 1
+
+
+@contextmanager
+def _bench() -> Iterator[Bench]:
+    """A region of its own in a temporary folder, in memory where that can be had."""
+    base = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    folder = Path(tempfile.mkdtemp(prefix="aurora-lab-bench-", dir=base))
+    folder.chmod(0o755)
+    home = Home(folder / "home")
+    try:
+        yield Bench(home)
+    finally:
+        client.stop(home)
+        shutil.rmtree(home.data, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ready(bench: Bench) -> list[Row]:
+    floor = bench_servers.http_server_ready()
+    first = bench.first_start()
+    again = bench.start_again()
+    return [
+        Row("region ready, first start (makes its template)", first, "s", floor, "idle Python HTTP server"),
+        Row("region ready, started again", again, "s", floor, "idle Python HTTP server"),
+    ]
+
+
+def _three_instances(bench: Bench) -> list[Row]:
+    floor = bench_servers.three_servers(bench)
+    took = bench.three_instances()
+    kept = took <= 2 * floor
+    what = "cluster of three answers on both endpoints"
+    return [Row(what, took, "s", floor, "the same three servers by hand", "at most 2 x", kept)]
+
+
+def _failover(bench: Bench) -> list[Row]:
+    floor = bench_servers.promote(bench)
+    rows = []
+    for how in ("killed", "planned"):
+        gap = bench_sql.write_gap(bench, how)
+        what = f"write gap of a plain client, writer {how}"
+        rows.append(Row(what, gap, "s", floor, "pg_promote", "at most 1 s", gap <= 1.0))
+    return rows
+
+
+def _routed(bench: Bench) -> list[Row]:
+    rows = []
+    for clients in (1, 8):
+        routed, direct = bench_sql.transactions_per_second(bench, clients)
+        kept = routed >= 0.7 * direct
+        what = f"pgbench -S through the router, {clients} client{'s' if clients > 1 else ''}"
+        rows.append(Row(what, routed, "tps", direct, "direct", "at least 0.70", kept))
+    return rows
+
+
+def _memory(bench: Bench) -> list[Row]:
+    total = bench.memory() / MEBIBYTE
+    what = "memory of an idle region with three instances (PSS)"
+    return [Row(what, total, "MiB", None, "", "at most 150 MiB", total <= 150)]
+
+
+def _check(bench: Bench) -> list[Row]:
+    floor, took = bench.check_in_notebook()
+    what = "a check in a warm notebook"
+    return [Row(what, took, "s", floor, "an empty cell", "at most 0.1 s", took <= 0.1)]
+
+
+MEASUREMENTS: tuple[tuple[str, Callable[[Bench], list[Row]]], ...] = (
+    ("region ready", _ready),
+    ("a cluster of three instances", _three_instances),
+    ("memory", _memory),
+    ("failover", _failover),
+    ("router", _routed),
+    ("a check", _check),
+)
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(title="aurora-lab bench", title_justify="left")
+    table.add_column("what")
+    table.add_column("figure", justify="right")
+    table.add_column("floor", justify="right")
+    table.add_column("ratio", justify="right")
+    table.add_column("promise")
+    for row in rows:
+        promise = f"{row.limit} {'kept' if row.kept else 'NOT KEPT'}" if row.limit else ""
+        floor = f"{row.floor:.3g} {row.unit} ({row.floor_is})" if row.floor else ""
+        ratio = f"{row.ratio:.2f}" if row.ratio else ""
+        table.add_row(row.what, f"{_figure(row.value)} {row.unit}", floor, ratio, promise)
+    return table
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    sys.exit(run("--json" in sys.argv))

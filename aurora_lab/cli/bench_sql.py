@@ -1,0 +1,135 @@
+"""What a client of a cluster feels: the gap at a failover, and the cost of the router."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import subprocess
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from aurora_lab.cli.bench_region import PASSWORD, USER
+from aurora_lab.cli.bench_servers import median
+from aurora_lab.region import client
+from aurora_lab.runtime.binaries import client_bin
+
+if TYPE_CHECKING:
+    from aurora_lab.cli.bench_region import Bench
+
+ROUNDS = 3
+WARM_SECONDS = 1.5
+"""Longer than one TTL on the lab clock (0.5 s): a client that has been connected for a while."""
+GAP_SECONDS = 30.0
+SLICES = 5
+SLICE_SECONDS = 3
+
+
+def write_gap(bench: Bench, how: str) -> float:
+    """Seconds without a successful write when the writer is killed, or failed over on purpose. Median of three.
+
+    The client is plain psycopg: one connection, one row a commit; on an error it connects again at once.
+    """
+    gaps = []
+    for _ in range(ROUNDS):
+        name = bench.cluster(3)
+        bench.wait_available(name)
+        gaps.append(_one_gap(bench, name, how))
+        bench.wait_available(name)
+        bench.delete(name)
+    return median(gaps)
+
+
+def _one_gap(bench: Bench, name: str, how: str) -> float:
+    status = bench.status(name)
+    host, writer = status["endpoint"], next(i["id"] for i in status["instances"] if i["role"] == "writer")
+    with bench.connect(host) as connection:
+        connection.execute("CREATE TABLE beats (n int)")
+    stop, beats = threading.Event(), [time.perf_counter()]
+
+    def write() -> None:
+        while not stop.is_set():
+            try:
+                with bench.connect(host) as connection:
+                    while not stop.is_set():
+                        connection.execute("INSERT INTO beats VALUES (1)")
+                        beats.append(time.perf_counter())
+            except psycopg.OperationalError:
+                time.sleep(0.005)
+            except psycopg.errors.ReadOnlySqlTransaction:
+                pass  # An old answer led to the old writer, which is a reader now: connect again.
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    time.sleep(WARM_SECONDS)
+    broken = time.perf_counter()
+    if how == "killed":
+        client.ask(bench.home, "fault", {"instance": writer, "action": "kill"})
+    else:
+        bench.rds.failover_db_cluster(DBClusterIdentifier=name)
+    deadline = time.monotonic() + GAP_SECONDS
+    while time.monotonic() < deadline:
+        now_writer = next(i["id"] for i in bench.status(name)["instances"] if i["role"] == "writer")
+        if now_writer != writer and beats[-1] > broken + 0.2 and _largest(beats, broken) > 0.01:
+            time.sleep(0.3)
+            break
+        time.sleep(0.02)
+    stop.set()
+    thread.join(GAP_SECONDS)
+    return _largest(beats, broken)
+
+
+def _largest(beats: list[float], since: float) -> float:
+    recent = [beat for beat in list(beats) if beat > since - 0.5]
+    return max((later - earlier for earlier, later in itertools.pairwise(recent)), default=0.0)
+
+
+def transactions_per_second(bench: Bench, clients: int) -> tuple[float, float]:
+    """Medians of `pgbench -S` over TLS through the router and past it, in slices that take turns."""
+    name = bench.cluster(1)
+    bench.wait_available(name)
+    status, info = bench.status(name), bench.home.info()
+    assert info is not None
+    host = status["endpoint"]
+    through, past = (info.address, info.port), ("127.0.0.1", status["instances"][0]["server_port"])
+    _pgbench(bench, host, through, "-i", "-s", "10", "-q")
+    routed, direct = [], []
+    for _ in range(SLICES):
+        for address, figures in ((through, routed), (past, direct)):
+            options = ("-S", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, 2)))
+            text = _pgbench(bench, host, address, *options, "-T", str(SLICE_SECONDS))
+            found = re.search(r"tps = ([\d.]+) \(without", text)
+            assert found, text
+            figures.append(float(found[1]))
+    bench.delete(name)
+    return median(routed), median(direct)
+
+
+def _pgbench(bench: Bench, host: str, address: tuple[str, int], *options: str) -> str:
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("PG")},
+        "PGHOSTADDR": address[0],
+        "PGPASSWORD": PASSWORD,
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": str(bench.home.ca_file),
+    }
+    command = [
+        str(client_bin() / "pgbench"),
+        "-h",
+        host,
+        "-p",
+        str(address[1]),
+        "-U",
+        USER,
+        *options,
+        "postgres",
+    ]
+    result = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    if result.returncode:
+        raise RuntimeError(f"pgbench failed: {result.stderr.strip()}")
+    return result.stdout
