@@ -48,7 +48,8 @@ def _summary(state: Mapping[str, Any]) -> Table:
 
 
 def _clock(state: Mapping[str, Any]) -> str:
-    return f"{state['clock']}, " if state.get("clock") else ""
+    clock = str(state.get("clock") or "")
+    return f"{clock[:10]} {clock[11:19]} UTC, " if clock else ""
 
 
 def _show_cluster(cluster: Mapping[str, Any], console: Console) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click.testing
-import nbformat
 import pytest
 from stand_in_region import StandIn, stand_in_region
 
@@ -29,30 +29,31 @@ def own_environment() -> Iterator[None]:
     os.environ.update(before)
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, own_environment: None) -> Home:  # noqa: ARG001 - after it
     """A home, chosen by the environment."""
     folder = tmp_path / "home"
     os.environ["AURORA_LAB_HOME"] = str(folder)
     return Home(folder)
 
 
-@pytest.fixture
-def course(tmp_path: Path) -> Path:
+@pytest.fixture(autouse=True)
+def course(tmp_path: Path, own_environment: None) -> Path:  # noqa: ARG001 - after it
     """The lessons folder of a course of two lessons."""
     root = tmp_path / "course"
     (root / "checks").mkdir(parents=True)
     lessons = root / "lessons"
     lessons.mkdir()
     for name in ("07_auto_scaling", "05_hands_on_psql"):
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"# {name}")])
-        nbformat.write(notebook, lessons / f"{name}.ipynb")
+        cell = {"cell_type": "markdown", "id": "title", "metadata": {}, "source": f"# {name}"}
+        notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        (lessons / f"{name}.ipynb").write_text(json.dumps(notebook))
     os.environ["AURORA_LAB_COURSE"] = str(root)
     return lessons
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Path:
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, own_environment: None) -> Path:  # noqa: ARG001 - after it
     """The learner's folder, chosen by the environment."""
     folder = tmp_path / "my notebooks"
     os.environ["AURORA_LAB_WORKSPACE"] = str(folder)

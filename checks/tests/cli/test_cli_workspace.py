@@ -133,6 +133,7 @@ def test_the_first_lesson_has_the_lowest_number(course: Path) -> None:
 def test_a_clone_of_the_project_is_not_taken_for_the_workspace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("AURORA_LAB_WORKSPACE")
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     assert default_workspace() == tmp_path / "aurora-lab"
     (tmp_path / "aurora-lab").mkdir()
