@@ -32,7 +32,7 @@ class Card:
     def __repr__(self) -> str:
         lines = [f"{self.mood.value[0]} {self.title}"]
         for label, text in self.rows:
-            head = f"  {label + ':':<11}" if label else "  "
+            head = f"  {label + ':':<11} " if label else "  "
             # A line break in the text stays one: hints hold commands.
             first, *more = text.splitlines() or [""]
             rest = " " * len(head)

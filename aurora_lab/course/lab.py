@@ -15,7 +15,7 @@ from typing import Any
 from aurora_lab.course.cards import Card, Mood
 from aurora_lab.course.checker import Checker, CheckerGoneError
 from aurora_lab.course.places import CourseError
-from aurora_lab.course.real_aws import REGION, RealAws, RealAwsCells, RealAwsError, real_session
+from aurora_lab.course.real_aws import REGION, RealAws, RealAwsCells, RealAwsError, real_session, to_stdout
 from aurora_lab.course.record import NotPlainError, Record, plain
 from aurora_lab.course.surroundings import enter_region, say
 from aurora_lab.region import client
@@ -52,7 +52,7 @@ class Lab:
         self._namespace = namespace
         self._checker = checker
         self._about: dict[str, dict[str, Any]] = {}
-        self.real_aws = RealAwsCells(run=_run_cell)
+        self.real_aws = RealAwsCells(run=_run_cell, say=to_stdout)
 
     def __repr__(self) -> str:
         return (
@@ -125,6 +125,11 @@ class Lab:
             say(error)
             return DNS_TTL_SECONDS
 
+    @property
+    def aws(self) -> RealAws:
+        """A real AWS account, for `%%real_aws` cells. Raises RealAwsError where none was asked for."""
+        return self.real_aws.aws
+
     @_card_instead_of_error
     def use_real_aws(self, profile: str, region: str = REGION) -> Card:
         """From now on the `%%real_aws` cells of this kernel run, on the account of `profile`, and cost money."""
@@ -195,11 +200,10 @@ def _namespace() -> Mapping[str, Any]:
     return {} if shell is None else dict(shell.user_ns)
 
 
-def _run_cell(source: str, aws: RealAws) -> None:
-    """Run a real-AWS cell in the notebook, where it finds its session under the name `aws`."""
+def _run_cell(source: str) -> None:
+    """Run the body of a cell in the notebook."""
     shell = _shell()
     if shell is not None:
-        shell.user_ns["aws"] = aws
         shell.run_cell(source).raise_error()
 
 

@@ -6,6 +6,7 @@ account. A real session is one of its own: keys from a named profile, no endpoin
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ REGION = "us-east-1"
 """The Region of the prices in the fact table."""
 SECONDS = 1800.0
 """How long a removal may take."""
+
+
+def to_stdout(sentence: str) -> None:
+    """Say something in the cell's output."""
+    sys.stdout.write(f"{sentence}\n")
 
 
 class RealAwsError(Exception):
@@ -66,7 +72,7 @@ def real_session(
 
 
 class RealAws:
-    """What the optional cells use, under the name `aws`."""
+    """What the optional cells use, as `lab.aws`."""
 
     def __init__(self, session: boto3.Session, endpoint_url: str | None = None) -> None:
         self._session = session
@@ -94,7 +100,7 @@ class RealAws:
         instances = self._tagged("describe_db_instances", "DBInstances", "DBInstanceIdentifier")
         return clusters, instances
 
-    def remove_everything(self, say: Callable[[str], None] = print, seconds: float = SECONDS) -> None:
+    def remove_everything(self, say: Callable[[str], None] = to_stdout, seconds: float = SECONDS) -> None:
         """Delete all that carries our tag, wait until it is gone, and look again. Raises RealAwsError.
 
         May be run again after any failure.
@@ -138,10 +144,19 @@ class RealAws:
 class RealAwsCells:
     """The `%%real_aws` cell magic: nothing happens until `lab.use_real_aws` was called in this kernel."""
 
-    def __init__(self, run: Callable[[str, RealAws], None], say: Callable[[str], None] = print) -> None:
+    def __init__(self, run: Callable[[str], None], say: Callable[[str], None]) -> None:
         self._run = run
         self._say = say
         self._aws: RealAws | None = None
+
+    @property
+    def aws(self) -> RealAws:
+        """The account that was allowed. Raises RealAwsError."""
+        if self._aws is None:
+            raise RealAwsError(
+                'This needs a real AWS account. Ask for it with lab.use_real_aws("PROFILE"), a profile of yours.'
+            )
+        return self._aws
 
     def allow(self, aws: RealAws) -> None:
         """From now on such cells run, with this account."""
@@ -158,7 +173,7 @@ class RealAwsCells:
                 'lab.use_real_aws("PROFILE") with a profile of your own.'
             )
             return
-        self._run(source, self._aws)
+        self._run(source)
 
 
 def _price(line: str) -> Price | None:

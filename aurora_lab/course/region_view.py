@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import re
 import urllib.error
+import urllib.parse
 import urllib.request
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,15 @@ class Login:
     user: str
     password: str
     database: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One connection that a client made, as the router's journal has it."""
+
+    at: datetime
+    instance: str
+    """Where the name led at that moment."""
 
 
 class RegionView:
@@ -167,10 +178,12 @@ class RegionView:
 
     # The region's own interface.
 
-    def connections(self, host: str) -> list[str]:
-        """The instances to which the router led the connections made to this host name, oldest first."""
-        answer = self._lab(f"connections?host={host}")
-        return [item["instance"] for item in answer["connections"]]
+    def connections(self, host: str) -> list[Connection]:
+        """The connections made to this host name, oldest first, and where the router led each."""
+        answer = self._lab(f"connections?host={urllib.parse.quote(host)}")
+        return [
+            Connection(datetime.fromisoformat(item["at"]), item["instance"]) for item in answer["connections"]
+        ]
 
     def _lab(self, path: str, body: Document | None = None) -> Document:
         request = urllib.request.Request(

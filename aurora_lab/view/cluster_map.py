@@ -13,7 +13,7 @@ from typing import Any
 Status = Mapping[str, Any]
 
 WIDTH = 720
-ZONE_TOP, ZONE_HEIGHT = 128, 128
+ZONE_TOP, ZONE_HEIGHT = 128, 100
 BOX_HEIGHT = 52
 WRITER, READER, CUSTOM, GREY = "#c4632b", "#3867b8", "#6b4fa0", "#6b7280"
 FONT = "font-family='system-ui, sans-serif'"
@@ -99,13 +99,16 @@ def _instance(item: Status, left: float, top: float, width: float) -> str:
     colour = WRITER if item["role"] == "writer" else READER
     well = item["status"] == "available"
     tier = f", tier {item['tier']}" if item.get("tier") is not None else ""
+    dashes = " stroke-dasharray='6 4'"
     detail = f"{item['role']}{tier}" if well else f"{item['role']}, {item['status']}"
     middle = left + width / 2
+    # One that is not available is an outline: it is not (yet, or any more) to be counted on.
+    fill, words = (colour, "#ffffff") if well else ("#ffffff", colour)
     return (
-        f"<rect x='{left}' y='{top}' width='{width}' height='{BOX_HEIGHT}' rx='6' fill='{colour}' "
-        f"fill-opacity='{1 if well else 0.45}'/>"
-        + _words(middle, top + 22, item["id"], 14, "#ffffff", bold=True)
-        + _words(middle, top + 40, detail, 12, "#ffffff")
+        f"<rect x='{left}' y='{top}' width='{width}' height='{BOX_HEIGHT}' rx='6' fill='{fill}' "
+        f"stroke='{colour}' stroke-width='2'{'' if well else dashes}/>"
+        + _words(middle, top + 22, item["id"], 14, words, bold=True)
+        + _words(middle, top + 40, detail, 12, words)
     )
 
 
@@ -137,7 +140,7 @@ def _names(cluster: Status, places: Mapping[str, tuple[float, float]]) -> str:
                 )
         drawn += (
             f"<rect x='{middle - width / 2}' y='44' width='{width}' height='32' rx='16' fill='#ffffff' "
-            f"stroke='{colour}' stroke-width='2'/>" + _words(middle, 65, label, 13, colour)
+            f"stroke='{colour}' stroke-width='2'/>" + _words(middle, 65, _fitting(label, width), 13, colour)
         )
     return drawn
 
@@ -177,6 +180,12 @@ def _volume(cluster: Status, top: float) -> str:
         f"fill-opacity='{0.4 if gone else 1}'/>"
         + _words(WIDTH / 2, top + 25, "cluster volume, spread over the three AZs", 13, "#374151")
     )
+
+
+def _fitting(label: str, width: float) -> str:
+    """The label, or as much of its end as fits: names that belong together begin alike."""
+    room = int((width - 16) / 7.2)
+    return label if len(label) <= room else f"…{label[len(label) - room + 1 :]}"
 
 
 def _words(x: float, y: float, text: str, size: int, colour: str, *, bold: bool = False) -> str:

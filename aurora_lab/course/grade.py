@@ -1,0 +1,90 @@
+"""Grade a notebook: run the pytest plugin in a process of its own and read its report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CELL_SECONDS = 60
+"""The longest that one cell may run."""
+SECONDS = 900.0
+"""The longest that one notebook may take."""
+
+
+class GradeError(Exception):
+    """A notebook could not be graded; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One item: an exercise of a submission, or a known wrong answer that was tried."""
+
+    item: str
+    kind: str
+    """`exercise` or `wrong`."""
+    exercise: str
+    passed: bool
+    name: str
+    """The mistake's name; empty after a pass."""
+    seen: str
+    expected: str
+    explanation: str
+    points: int
+    cells: tuple[str, ...]
+    """Cells that ended in an error."""
+
+
+def grade(notebook: Path, *, prove: bool = False, runtime: str = "auto", scale: float = 10.0) -> list[Result]:
+    """The result of each exercise of a submission, in the lesson's order. Raises GradeError.
+
+    `prove`: the notebook is a solved one, and every known wrong answer is tried as well.
+    """
+    with tempfile.TemporaryDirectory(prefix="aurora-lab-grade-") as folder:
+        report = Path(folder) / "report.json"
+        options = ["--grade", f"--grade-report={report}", f"--grade-runtime={runtime}"]
+        options += [f"--grade-scale={scale}", f"--nbval-cell-timeout={CELL_SECONDS}"]
+        output = _pytest([*options, *(["--prove"] if prove else []), str(notebook)], Path(folder))
+        try:
+            found: list[dict[str, Any]] = json.loads(report.read_text())
+        except (OSError, ValueError) as error:
+            raise GradeError(f"{notebook.name} could not be graded:\n{output[-4000:]}") from error
+    if not found:
+        raise GradeError(f"{notebook.name} could not be graded:\n{output[-4000:]}")
+    return [Result(**{**item, "cells": tuple(item["cells"])}) for item in found]
+
+
+def _pytest(arguments: Sequence[str], folder: Path) -> str:
+    # Nothing of the caller's own pytest settings, plugins of the project under test, or caches.
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "aurora_lab.course.grade_plugin",
+        "-p",
+        "no:cacheprovider",
+    ]
+    command += ["-c", os.devnull, f"--rootdir={folder}", "-q", "--tb=short", *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise GradeError(f"Grading was not done after {SECONDS / 60:g} minutes.") from error
+    return done.stdout
