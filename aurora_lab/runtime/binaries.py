@@ -162,7 +162,7 @@ def _reachable(binaries: Binaries, *, wheel: bool) -> Binaries:
     way = (binaries.folder, *binaries.folder.parents)
     if not wheel and all(path.stat().st_mode & 0o001 for path in way):
         return binaries
-    target = SHARED / f"{binaries.version}-{_fingerprint(tree)}"
+    target = SHARED / f"{binaries.version}-{fingerprint(tree)}"
     if not (target / "bin" / "postgres").is_file():
         try:
             _copy(tree, target)
@@ -174,7 +174,7 @@ def _reachable(binaries: Binaries, *, wheel: bool) -> Binaries:
     return Binaries(target / binaries.folder.name, binaries.version, binaries.source, environment)
 
 
-def _fingerprint(tree: Path) -> str:
+def fingerprint(tree: Path) -> str:
     """Short digest of what is in the tree, by names and sizes: another build of a version is another tree."""
     digest = hashlib.sha256()
     for path in sorted(tree.rglob("*")):

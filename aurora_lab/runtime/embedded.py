@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -16,14 +15,12 @@ from pathlib import Path
 import psutil
 
 from aurora_lab.runtime import files, probe, processes
-from aurora_lab.runtime.base import ServerSpec, ServerStartError, ToolError
+from aurora_lab.runtime.base import Server, ServerSpec, ServerStartError, ToolError
 from aurora_lab.runtime.binaries import Binaries, find_binaries
+from aurora_lab.runtime.logs import HOST, ServerLog, last_words, tail, why_it_ended
 
-HOST = "127.0.0.1"
 POLL_SECONDS = 0.004
 """Between two looks at a starting server; it needs about 30 ms."""
-_LOG_LIMIT = 16 * 1024 * 1024
-"""A log longer than this is set aside (one is kept) when its server starts."""
 _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
@@ -148,7 +145,7 @@ class EmbeddedRuntime(files.ServerFiles):
                 _kill_group(process.pid)
                 raise
         if process.returncode:
-            raise ToolError(f"{name} failed: {files.plain(_last_words(errors or output))}")
+            raise ToolError(f"{name} failed: {files.plain(last_words(errors or output))}")
         return output
 
     def start(self, spec: ServerSpec, seconds: float = 60.0) -> EmbeddedServer:
@@ -156,10 +153,10 @@ class EmbeddedRuntime(files.ServerFiles):
 
         A server of this data directory that runs already is taken as it is. Raises ServerStartError.
         """
-        spec = _resolved(spec)
+        spec = processes.resolved(spec)
         running = self.find(spec)
         if running is None:
-            processes.kill_orphans(spec.data)
+            processes.end_servers_on(spec.data)
             running = self._spawn(spec)
         deadline = time.monotonic() + seconds
         while not _ready(running):
@@ -168,7 +165,7 @@ class EmbeddedRuntime(files.ServerFiles):
                 if (other := self.find(spec)) is not None and other.pid != running.pid:
                     running = other
                     continue
-                raise ServerStartError(_why_it_ended(spec))
+                raise ServerStartError(why_it_ended(spec))
             if time.monotonic() > deadline:
                 running.kill()
                 raise ServerStartError(
@@ -183,21 +180,21 @@ class EmbeddedRuntime(files.ServerFiles):
 
         Its spec carries the port that it really listens on.
         """
-        spec = _resolved(spec)
+        spec = processes.resolved(spec)
         main = processes.main_process(spec.data)
         if main is None:
             return None
         found = processes.read_pid_file(spec.data)
         return EmbeddedServer(replace(spec, port=found.port) if found else spec, main)
 
-    def strays(self, below: Path, known: Collection[str]) -> list[EmbeddedServer]:
+    def strays(self, below: Path, known: Collection[str]) -> list[Server]:
         """Running servers with files below `below` whose names are not in `known`.
 
         Tools that a dead region left at work below `below` are ended: they would write into files that the
         new region is about to use.
         """
         below = below.resolve()
-        servers = []
+        servers: list[Server] = []
         for main, data in processes.main_processes(below):
             command = processes.command_line(main)
             name = processes.setting_argument(command, "cluster_name") or data.name
@@ -222,7 +219,7 @@ class EmbeddedRuntime(files.ServerFiles):
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         try:
-            with contextlib.closing(_Log(spec.log, self.user)) as log:
+            with contextlib.closing(ServerLog(spec.log, self.user)) as log:
                 process = subprocess.Popen(
                     command,
                     cwd=spec.data,
@@ -264,71 +261,12 @@ class EmbeddedRuntime(files.ServerFiles):
                     processes.wait_gone(process, 5.0)
 
 
-class _Log:
-    """A server's log, open for appending and owned by the servers' user."""
-
-    def __init__(self, path: Path, user: files.ServerUser) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_size > _LOG_LIMIT:
-                path.replace(path.with_name(path.name + ".1"))
-        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-        user.own(self.descriptor)
-
-    def close(self) -> None:
-        """Close our end; the server has its own."""
-        os.close(self.descriptor)
-
-
-def tail(log: Path, lines: int = 6) -> str:
-    """The last lines of a log, as one line."""
-    try:
-        with log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 4096))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return "(no log)"
-    return " / ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip()) or "(empty)"
-
-
-def port_taken(port: int) -> bool:
-    """Whether another program holds the port on loopback."""
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((HOST, port))
-        except OSError:
-            return True
-    return False
-
-
-def _resolved(spec: ServerSpec) -> ServerSpec:
-    """The spec without symbolic links in its paths: a server is recognised by its path."""
-    return replace(spec, root=spec.root.resolve(), data=spec.data.resolve())
-
-
 def _ready(server: EmbeddedServer) -> bool:
     """The pid file is asked first, since reading it costs the server nothing; then the server itself."""
     found = processes.read_pid_file(server.spec.data)
     if found is None or found.pid != server.pid or found.status != "ready":
         return False
     return probe.accepts(HOST, server.spec.port)
-
-
-def _why_it_ended(spec: ServerSpec) -> str:
-    if port_taken(spec.port):
-        return (
-            f"PostgreSQL {spec.name} could not start: port {spec.port} of {HOST} is taken by another "
-            "program. Stop that program, or let the region choose another port."
-        )
-    return (
-        f"PostgreSQL {spec.name} ended as it started. Its log {spec.log} ends: {files.plain(tail(spec.log))}"
-    )
-
-
-def _last_words(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " / ".join(lines[-4:]) or "it said nothing"
 
 
 def _kill_group(group: int) -> None:

@@ -1,0 +1,397 @@
+"""Servers as containers: one for each server, on one network for each home, made with testcontainers."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shlex
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+from testcontainers.core.container import DockerContainer
+
+from aurora_lab.runtime import engine, files, image, probe, processes
+from aurora_lab.runtime.base import RuntimeUnavailableError, Server, ServerSpec, ServerStartError
+from aurora_lab.runtime.logs import HOST, ServerLog, tail, why_it_ended
+from aurora_lab.runtime.tool_containers import ToolContainers
+
+POLL_SECONDS = 0.01
+_LABEL = "aurora-lab."
+_SHARED_MEMORY = "256m"
+"""/dev/shm in a container: the engine's default of 64 MB is too small for a parallel query."""
+_STOP_SIGNALS = {"smart": "SIGTERM", "fast": "SIGINT", "immediate": "SIGQUIT"}
+_REMOVAL_SECONDS = 10.0
+
+
+class ContainerServer:
+    """A server that runs in a container."""
+
+    def __init__(self, client: Any, spec: ServerSpec, identifier: str) -> None:
+        self.spec = spec
+        self.identifier = identifier
+        self._client = client
+        self._process: psutil.Process | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Loopback: the container's port is published there and nowhere else."""
+        return HOST, self.spec.port
+
+    @property
+    def peer_address(self) -> tuple[str, int]:
+        """The container's name on the home's network, and the same port."""
+        return self.spec.name, self.spec.port
+
+    def running(self) -> bool:
+        """Whether the container runs (a paused one does). Raises RuntimeUnavailableError."""
+        main = self._main()
+        if main is not None:
+            return processes.alive(main)
+        return bool(self._state().get("Running"))
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the server has ended; return whether it has within `seconds`.
+
+        Watches the process where it is in sight, and asks the engine to tell us where it is not.
+        Raises RuntimeUnavailableError.
+        """
+        main = self._main()
+        if main is not None:
+            return processes.wait_gone(main, seconds)
+        return self._wait_for("not-running", seconds)
+
+    def stop(self, mode: str = "fast", seconds: float = 30.0) -> None:
+        """Stop cleanly (`smart`, `fast` or `immediate`); after `seconds`, kill. A frozen one is killed at once.
+
+        Raises ValueError for an unknown mode, RuntimeUnavailableError.
+        """
+        if mode not in _STOP_SIGNALS:
+            raise ValueError(f"unknown stop mode {mode!r}: use smart, fast or immediate")
+        if not self._state().get("Paused"):
+            self._signal(_STOP_SIGNALS[mode])
+            if self.wait(seconds):
+                return
+        self.kill()
+
+    def kill(self) -> None:
+        """End every process of the server at once, frozen or not; return when all are gone.
+
+        The engine takes a moment longer to put the container away. Raises RuntimeUnavailableError.
+        """
+        main = self._main()
+        with engine.answering(), contextlib.suppress(engine.NotFoundError):
+            try:
+                self._client.api.kill(self.identifier, "SIGKILL")
+            except engine.NotFoundError:
+                raise
+            except engine.RefusedError:  # created and never started, or ended by itself
+                self._client.api.remove_container(self.identifier, force=True)
+        # The main process of a container ends last of all that are in it.
+        if main is None or not processes.wait_gone(main, _REMOVAL_SECONDS):
+            self.wait_removed()
+
+    def wait_removed(self) -> None:
+        """Wait until the engine has put the container away: its name and its port are free again."""
+        self._wait_for("removed", _REMOVAL_SECONDS)
+
+    def freeze(self) -> None:
+        """Pause the container. Raises RuntimeUnavailableError."""
+        with engine.answering(), contextlib.suppress(engine.RefusedError):  # paused already, or gone
+            self._client.api.pause(self.identifier)
+
+    def thaw(self) -> None:
+        """Let a paused container go on. Raises RuntimeUnavailableError."""
+        with engine.answering(), contextlib.suppress(engine.RefusedError):  # not paused, or gone
+            self._client.api.unpause(self.identifier)
+
+    def reload(self) -> None:
+        """Have the server read its configuration files again. Raises RuntimeUnavailableError."""
+        self._signal("SIGHUP")
+
+    def memory(self) -> int:
+        """Bytes of memory: the processes' proportional share, or what the engine counts less its file cache.
+
+        Raises RuntimeUnavailableError.
+        """
+        main = self._main()
+        if main is not None:
+            return processes.memory(processes.family(main))
+        with engine.answering():
+            try:
+                figures = self._client.api.stats(self.identifier, stream=False, one_shot=True)
+            except engine.NotFoundError:
+                return 0
+        counted = figures.get("memory_stats", {})
+        details = counted.get("stats", {})
+        cache = details.get("total_inactive_file", details.get("inactive_file", 0))
+        return max(0, int(counted.get("usage", 0)) - int(cache))
+
+    def _main(self) -> psutil.Process | None:
+        """The server's main process, where the engine's processes are this machine's and in sight."""
+        if self._process is None:
+            with contextlib.suppress(psutil.Error, ValueError):
+                process = psutil.Process(int(self._state().get("Pid", 0)) or -1)
+                if processes.data_argument(processes.command_line(process)) == str(self.spec.data):
+                    self._process = process
+        return self._process
+
+    def _state(self) -> dict[str, Any]:
+        with engine.answering():
+            try:
+                return dict(self._client.api.inspect_container(self.identifier)["State"])
+            except engine.NotFoundError:
+                return {}
+
+    def _signal(self, name: str) -> None:
+        with engine.answering(), contextlib.suppress(engine.RefusedError):  # it has ended
+            self._client.api.kill(self.identifier, name)
+
+    def _wait_for(self, condition: str, seconds: float) -> bool:
+        """Let the engine tell us. It cannot tell apart a long wait and a hang: so ask it first."""
+        if not self._state():
+            return True
+        try:
+            self._client.api.wait(self.identifier, timeout=max(0.01, seconds), condition=condition)
+        except engine.NotFoundError:
+            return True
+        except engine.TIMED_OUT:
+            with engine.answering():  # a hang is an error, a long wait is not
+                self._client.ping()
+            return False
+        return True
+
+
+class ContainerRuntime(files.ServerFiles):
+    """Runs servers and tools in containers that see their cluster's folder under its own absolute path."""
+
+    name = "containers"
+
+    def __init__(self, home: Path) -> None:
+        """Connect to the engine and make the node image if it is missing. Raises RuntimeUnavailableError."""
+        super().__init__(files.ServerUser.current())
+        self.home = home.resolve()
+        self._client = engine.connect()
+        try:
+            self.image = image.ensure_image(self._client)
+        except BaseException:
+            self._client.close()
+            raise
+        self._network = f"aurora-lab-{hashlib.sha256(str(self.home).encode()).hexdigest()[:12]}"
+        self._tools = ToolContainers(self._client, self.image, self.user, self._network)
+
+    def version(self) -> str:
+        """PostgreSQL's version in the image, as `17.10`. Raises RuntimeUnavailableError."""
+        return self.image.version
+
+    def tool(
+        self,
+        root: Path,
+        *command: str,
+        env: Mapping[str, str] | None = None,
+        seconds: float = 120.0,
+    ) -> str:
+        """Run a PostgreSQL tool in the home's network; return its standard output.
+
+        Raises ToolError with the tool's last words, also when it takes longer than `seconds` (it is ended);
+        RuntimeUnavailableError.
+        """
+        self._ensure_network()
+        return self._tools.run(root.resolve(), command, dict(env or {}), seconds)
+
+    def remove_tree(self, folder: Path) -> None:
+        """Remove a folder of server files; a container that has it mounted lets go of it first."""
+        self._tools.release(folder.resolve())
+        super().remove_tree(folder)
+
+    def start(self, spec: ServerSpec, seconds: float = 60.0) -> ContainerServer:
+        """Start a server and return once it accepts connections (a standby: once it is consistent).
+
+        A server of this data directory that runs already is taken as it is. Raises ServerStartError,
+        RuntimeUnavailableError.
+        """
+        spec = processes.resolved(spec)
+        deadline = time.monotonic() + seconds
+        server = self.find(spec)
+        if server is None:
+            processes.end_servers_on(spec.data)
+            server = self._create(spec, deadline)
+        while not self._ready(server):
+            if not server.running():
+                raise ServerStartError(why_it_ended(spec))
+            if time.monotonic() > deadline:
+                server.kill()
+                raise ServerStartError(
+                    f"PostgreSQL {spec.name} did not accept connections within {seconds:g} s "
+                    f"and was stopped. Its log {spec.log} ends: {tail(spec.log)}"
+                )
+            time.sleep(POLL_SECONDS)
+        return server
+
+    def find(self, spec: ServerSpec) -> ContainerServer | None:
+        """The running server of this spec that an earlier region left, or None. Raises RuntimeUnavailableError."""
+        spec = processes.resolved(spec)
+        for found in self._servers(f"{_LABEL}data={spec.data}"):
+            if found["State"] in {"running", "paused"}:
+                port = int(found["Labels"][f"{_LABEL}port"])
+                return ContainerServer(self._client, replace(spec, port=port), found["Id"])
+        return None
+
+    def strays(self, below: Path, known: Collection[str]) -> list[Server]:
+        """Running servers with files below `below` whose names are not in `known`.
+
+        Containers of a dead region that never came to run are removed, and tools that it left at work below
+        `below` are ended. Raises RuntimeUnavailableError.
+        """
+        below = below.resolve()
+        servers: list[Server] = []
+        for found in self._servers(f"{_LABEL}role=server"):
+            data = Path(found["Labels"][f"{_LABEL}data"])
+            if not data.is_relative_to(below):
+                continue
+            server = self._server_of(found)
+            if found["State"] not in {"running", "paused"}:
+                server.kill()
+            elif server.spec.name not in known:
+                servers.append(server)
+        self._tools.end_left(below)
+        return servers
+
+    def close(self) -> None:
+        """Remove the containers that tools ran in, and the network if no server is on it."""
+        with contextlib.suppress(RuntimeUnavailableError):
+            self._tools.close()
+            self._remove_network()
+        self._client.close()
+
+    def _ready(self, server: ContainerServer) -> bool:
+        """The pid file is asked first, since reading it costs the server nothing; then the server itself."""
+        found = processes.read_pid_file(server.spec.data)
+        if found is None or found.status != "ready":
+            return False
+        return probe.accepts(*server.address)
+
+    def _create(self, spec: ServerSpec, deadline: float) -> ContainerServer:
+        """Make and start the container; it need not accept connections yet."""
+        self._ensure_network()
+        try:
+            ServerLog(spec.log, self.user).close()
+        except OSError as error:
+            raise ServerStartError(
+                f"PostgreSQL {spec.name} could not be started: {files.plain(str(error))}."
+            ) from error
+        while True:
+            container = self._describe(spec)
+            try:
+                with engine.answering():
+                    container.start()
+                return ContainerServer(self._client, spec, container.get_container_id())
+            except engine.RefusedError as error:
+                said = engine.reason(error)
+                if "is already in use by container" in said and time.monotonic() < deadline:
+                    self._clear_name(spec)
+                    continue
+                self._discard(container)
+                if "address already in use" in said or "port is already allocated" in said:
+                    raise ServerStartError(why_it_ended(spec)) from error
+                raise ServerStartError(
+                    f"The container of PostgreSQL {spec.name} could not start: {files.plain(said)}."
+                ) from error
+            finally:
+                # It has a connection of its own; what it started goes on.
+                container.get_docker_client().client.close()
+
+    def _describe(self, spec: ServerSpec) -> DockerContainer:
+        settings = {
+            "listen_addresses": "*",
+            "unix_socket_directories": "",
+            "cluster_name": spec.name,
+            **spec.settings,
+        }
+        arguments = ["postgres", "-D", str(spec.data), "-p", str(spec.port)]
+        for name, value in settings.items():
+            arguments += ["-c", f"{name}={value}"]
+        # The server's output goes to its log beside the data, as it does without containers.
+        shell = f"exec {shlex.join(arguments)} >>{shlex.quote(str(spec.log))} 2>&1"
+        container = DockerContainer(self.image.identifier, docker_client_kw=engine.options())
+        container.with_name(spec.name).with_command(["-c", shell])
+        container.with_envs(HOME=str(spec.root), LC_ALL="C")
+        # Bound to loopback, which testcontainers' own `with_bind_ports` cannot say.
+        ports: dict[str, Any] = container.ports
+        ports[f"{spec.port}/tcp"] = (HOST, spec.port)
+        return container.with_kwargs(
+            entrypoint=["/bin/sh"],
+            network=self._network,
+            labels={
+                f"{_LABEL}role": "server",
+                f"{_LABEL}home": str(self.home),
+                f"{_LABEL}name": spec.name,
+                f"{_LABEL}root": str(spec.root),
+                f"{_LABEL}data": str(spec.data),
+                f"{_LABEL}port": str(spec.port),
+            },
+            stop_signal="SIGINT",
+            shm_size=_SHARED_MEMORY,
+            auto_remove=True,
+            **engine.confinement(spec.root, f"{self.user.uid}:{self.user.gid}"),
+        )
+
+    def _clear_name(self, spec: ServerSpec) -> None:
+        """Wait for a container of this name to go that is just ending, or remove one that will not run."""
+        with engine.answering():
+            found = self._client.api.containers(all=True, filters={"name": f"^/{spec.name}$"})
+        for container in found:
+            if container["Labels"].get(f"{_LABEL}data") != str(spec.data):
+                raise ServerStartError(
+                    f"A container named {spec.name} that is not this server's is in the way. "
+                    f"Remove it with `docker rm -f {spec.name}`."
+                )
+            server = ContainerServer(self._client, spec, container["Id"])
+            server.kill()
+            server.wait_removed()
+
+    def _discard(self, container: DockerContainer) -> None:
+        """Remove a container that was made and could not be started."""
+        with contextlib.suppress(Exception):
+            self._client.api.remove_container(container.get_container_id(), force=True)
+
+    def _servers(self, label: str) -> list[dict[str, Any]]:
+        with engine.answering():
+            return list(self._client.api.containers(all=True, filters={"label": label}))
+
+    def _remove_network(self) -> None:
+        """Remove the home's network, unless servers run on it."""
+        ours = self._servers(f"{_LABEL}home={self.home}")
+        if any(found["State"] in {"running", "paused"} for found in ours):
+            return
+        for found in ours:  # those that are just being put away
+            self._server_of(found).wait_removed()
+        with engine.answering(), contextlib.suppress(engine.RefusedError):  # gone, or another process uses it
+            self._client.api.remove_network(self._network)
+
+    def _server_of(self, found: dict[str, Any]) -> ContainerServer:
+        """The server of a container in the engine's list."""
+        labels = found["Labels"]
+        name, port = labels[f"{_LABEL}name"], int(labels[f"{_LABEL}port"])
+        spec = ServerSpec(name, Path(labels[f"{_LABEL}root"]), Path(labels[f"{_LABEL}data"]), port)
+        return ContainerServer(self._client, spec, found["Id"])
+
+    def _ensure_network(self) -> None:
+        with engine.answering():
+            if self._client.api.networks(names=[f"^{self._network}$"]):
+                return
+            try:
+                self._client.api.create_network(
+                    self._network,
+                    driver="bridge",
+                    check_duplicate=True,
+                    labels={f"{_LABEL}home": str(self.home)},
+                )
+            except engine.RefusedError as error:
+                if "already exists" not in engine.reason(error):  # another process of ours was faster
+                    raise RuntimeUnavailableError(
+                        f"The engine could not make a network: {engine.reason(error)}. {engine.ADVICE}"
+                    ) from error

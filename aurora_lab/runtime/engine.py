@@ -1,0 +1,127 @@
+"""The container engine, asked so that one which hangs or has gone is one sentence and not a hang."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker.errors  # type: ignore[import-not-found]
+import requests.exceptions
+from docker.types import Mount  # type: ignore[import-not-found]
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.docker_client import DockerClient
+
+from aurora_lab.runtime.base import RuntimeUnavailableError
+
+CALL_SECONDS = 30.0
+"""Longest wait for one answer of the engine; a loaded machine needs up to 5 s to start a container."""
+ADVICE = "Start the engine, or use the embedded runtime (`aurora-lab start --runtime embedded`)."
+
+NotFoundError = docker.errors.NotFound
+RefusedError = docker.errors.APIError
+
+
+TIMED_OUT = (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError)
+"""What a call that waits raises when its time is up: on a Unix socket it is the second."""
+
+
+def options(seconds: float = CALL_SECONDS) -> dict[str, Any]:
+    """How we open a connection to the engine; a connection for each server that is waited for at a time."""
+    return {"timeout": seconds, "max_pool_size": 64}
+
+
+def connect(seconds: float = CALL_SECONDS, first: float = 5.0) -> Any:
+    """The client of the engine that answers (a `docker.DockerClient`).
+
+    `first` is how long the first answer may take. Raises RuntimeUnavailableError.
+    """
+    # testcontainers would first pull and start a container that cleans up after tests. Our servers must
+    # outlive the process that starts them.
+    testcontainers_config.ryuk_disabled = True
+    with answering():
+        try:
+            client = DockerClient(**options(first)).client
+        except docker.errors.DockerException as error:
+            raise RuntimeUnavailableError(
+                f"No container engine answers ({_short(error)}). {ADVICE}"
+            ) from error
+        try:
+            information = client.info()
+        except BaseException:
+            client.close()
+            raise
+        client.api.timeout = seconds
+    if "name=rootless" in information.get("SecurityOptions", []):
+        client.close()
+        raise RuntimeUnavailableError(
+            "This Docker engine is rootless: its containers cannot own files as the servers need. "
+            "Use the embedded runtime (`aurora-lab start --runtime embedded`)."
+        )
+    return client
+
+
+def another(client: Any, seconds: float) -> Any:
+    """A client of the same engine that waits longer for an answer; the caller closes it."""
+    with answering():
+        return DockerClient(**options(seconds), version=client.api.api_version).client
+
+
+def confinement(root: Path, user: str) -> dict[str, Any]:
+    """What every container of ours is given: its cluster's folder under the same path, and no privilege."""
+    return {
+        # A bind mount of this kind fails where the folder is missing; a volume would make an empty one.
+        "mounts": [Mount(str(root), str(root), type="bind")],
+        "user": user,
+        "cap_drop": ["ALL"],
+        # SELinux would keep a container from files that were not labelled for it.
+        "security_opt": ["no-new-privileges", "label=disable"],
+    }
+
+
+def is_native(client: Any) -> bool:
+    """Whether the engine runs programs of this machine's kind, so that an image can be made of them."""
+    with answering():
+        there = client.version()
+    return platform.system().lower() == there.get("Os") and _machine(platform.machine()) == _machine(
+        str(there.get("Arch"))
+    )
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """Turn an engine that does not answer into RuntimeUnavailableError; its refusals pass through."""
+    try:
+        yield
+    except docker.errors.APIError:
+        raise
+    except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
+        raise RuntimeUnavailableError(
+            f"The container engine does not answer ({_short(error)}). {ADVICE}"
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """What the engine says in a refusal, without the protocol around it."""
+    return str(getattr(error, "explanation", None) or error).strip().rstrip(".")
+
+
+def _machine(name: str) -> str:
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(name, name)
+
+
+def _short(error: BaseException) -> str:
+    """The innermost cause in a few words: these errors nest four deep."""
+    text = str(error)
+    for phrase in (
+        "Permission denied",
+        "No such file or directory",
+        "Connection refused",
+        "timed out",
+        "reset",
+    ):
+        if phrase.lower() in text.lower():
+            return phrase
+    return text.splitlines()[0][:120] if text else type(error).__name__
