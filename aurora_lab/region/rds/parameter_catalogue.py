@@ -152,9 +152,9 @@ def aurora_own(catalogue: CatalogueLike) -> list[aurora.AuroraParameter]:
     return [item for item in AURORA_OWN if item.name not in settings]
 
 
-def postgresql_value(parameter: Parameter, value: str) -> str:
-    """`value` in PostgreSQL's spelling."""
-    return BOOLEANS[value.lower()] if parameter.kind == "boolean" else value
+def force_ssl_default(catalogue: CatalogueLike) -> str:
+    """What `rds.force_ssl` is where nobody has set it (FACTS 3.27)."""
+    return "1" if int(major(catalogue.engine_version)) >= FORCE_SSL_BY_DEFAULT_FROM else "0"
 
 
 def _listed(row: Mapping[str, Any]) -> bool:
@@ -213,7 +213,7 @@ def _from_aurora(item: aurora.AuroraParameter, catalogue: CatalogueLike) -> Para
 
 def _aurora_default(item: aurora.AuroraParameter, catalogue: CatalogueLike) -> str | None:
     if item.name == "rds.force_ssl":
-        return "1" if int(major(catalogue.engine_version)) >= FORCE_SSL_BY_DEFAULT_FROM else "0"
+        return force_ssl_default(catalogue)
     if item.name == "rds.extensions":
         # The template knows which extensions there are: it sets this parameter in every server.
         rows = [row for row in catalogue.settings if row["name"] == item.name]

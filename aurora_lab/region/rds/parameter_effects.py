@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from aurora_lab.region.rds.aurora_own_parameters import FORCE_SSL_BY_DEFAULT_FROM
+from aurora_lab.region.rds.aurora_own_parameters import AURORA_OWN
 from aurora_lab.region.rds.aurora_parameters import (
     ENGINE_DEFAULTS,
     KEPT_BY_THE_LAB,
     NOT_MODIFIABLE,
     SYSTEM_DEFAULTS,
 )
-from aurora_lab.region.rds.common import CatalogueLike, major
+from aurora_lab.region.rds.common import CatalogueLike
 from aurora_lab.region.rds.orderable import GIB, SERVERLESS, instance_class
-from aurora_lab.region.rds.parameter_catalogue import BOOLEANS, DATA_TYPES
+from aurora_lab.region.rds.parameter_catalogue import BOOLEANS, DATA_TYPES, force_ssl_default
 from aurora_lab.region.rds.parameter_formulas import FormulaError, Host, evaluate, is_formula
 from aurora_lab.region.store import Document, Store
 
@@ -69,6 +69,8 @@ LAB_LIMITS: Final[Mapping[str, int]] = {
     "shared_buffers": 65536,  # of 8 kB
     "track_activity_query_size": 16384,
 }
+STATISTICS_OF_STEPS = ("log_parser_stats", "log_planner_stats", "log_executor_stats")
+"""PostgreSQL does not start with one of these and `log_statement_stats` too."""
 LOCK_TABLES = ("max_locks_per_transaction", "max_pred_locks_per_transaction")
 LOCKS_BY_DEFAULT = 6400
 """Locks that stock PostgreSQL has room for: 64 for each of 100 connections."""
@@ -80,7 +82,7 @@ SERVERLESS_CONNECTIONS = ((1.0, 189), (4.0, 823), (8.0, 1669), (16.0, 3360), (32
 SERVERLESS_CONNECTIONS_AT_LOW_MINIMUM = 2000
 LOW_MINIMUM_ACUS = 0.5
 
-LIBRARY_OF_PARAMETERS = frozenset({"auto_explain", "pg_stat_statements", "pg_prewarm"})
+SET_BY_THE_DATA_PLANE = frozenset({"rds.extensions"})
 
 
 def effective_parameters(
@@ -107,21 +109,20 @@ def effective_parameters(
     if "max_connections" not in chosen and instance["DBInstanceClass"] == SERVERLESS:
         result["max_connections"] = str(serverless_connections(cluster))
     _bound_locks(result, chosen)
+    if any(result.get(name) == "on" for name in STATISTICS_OF_STEPS):
+        result.pop("log_statement_stats", None)
     if BOOLEANS.get(chosen.get("rds.logical_replication", "0").lower()) == "on":
         result["wal_level"] = "logical"
-    libraries = set(result.get("shared_preload_libraries", "").replace(" ", "").split(","))
-    for name, value in chosen.items():
-        library = name.partition(".")[0]
-        if name not in rows and library in libraries & LIBRARY_OF_PARAMETERS:
-            result[name] = value
+    result |= {
+        name: value for name, value in {**_rds_defaults(catalogue), **chosen}.items() if _shown(name, result)
+    }
     return result
 
 
 def force_ssl(store: Store, catalogue: CatalogueLike, cluster: Document) -> bool:
     """Whether connections without TLS are refused: `rds.force_ssl`, on by default from 17 (FACTS 3.27)."""
-    default = "1" if int(major(catalogue.engine_version)) >= FORCE_SSL_BY_DEFAULT_FROM else "0"
-    value = group_values(store, "DBClusterParameterGroup", cluster["DBClusterParameterGroup"], None)
-    return BOOLEANS.get(value.get("rds.force_ssl", default).lower()) == "on"
+    values = group_values(store, "DBClusterParameterGroup", cluster["DBClusterParameterGroup"], None)
+    return BOOLEANS.get(values.get("rds.force_ssl", force_ssl_default(catalogue)).lower()) == "on"
 
 
 def raised_to_standby_minimum(
@@ -202,6 +203,23 @@ def _defaults() -> dict[str, str]:
     fixed = (NOT_MODIFIABLE | KEPT_BY_THE_LAB) - APPLIED_ALTHOUGH_FIXED
     defaults = {**ENGINE_DEFAULTS, **SYSTEM_DEFAULTS}
     return {name: value for name, value in defaults.items() if name not in fixed}
+
+
+def _rds_defaults(catalogue: CatalogueLike) -> dict[str, str]:
+    defaults = {item.name: item.value for item in AURORA_OWN if item.name not in SET_BY_THE_DATA_PLANE}
+    defaults["rds.force_ssl"] = force_ssl_default(catalogue)
+    return {name: value for name, value in defaults.items() if value is not None}
+
+
+def _shown(name: str, settings: Mapping[str, str]) -> bool:
+    """Whether a parameter that PostgreSQL does not know can be put into its configuration all the same.
+
+    It keeps any name with a dot, so `SHOW rds.force_ssl` works as on Aurora; those of a library are for when
+    it is loaded.
+    """
+    prefix, dot, _ = name.partition(".")
+    libraries = settings.get("shared_preload_libraries", "").replace(" ", "").split(",")
+    return bool(dot) and (prefix == "rds" or prefix in libraries)
 
 
 def _resolved(row: Mapping[str, Any], value: str, host: Host) -> str | None:
