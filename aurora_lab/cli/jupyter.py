@@ -10,11 +10,13 @@ import errno
 import json
 import os
 import secrets
+import signal
 import socket
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from aurora_lab.cli import terminal
 from aurora_lab.cli.failure import LabError
 
 FIRST_PORT = 8888
-TRIES = 50
+TRIES = 1000
 
 NOT_FOR_LEARNERS = {
     # Tools of developers and instructors, which come along in a development environment.
@@ -150,32 +152,40 @@ def load() -> Any:
 
 
 def serve(
-    session: Session, notebook: str | None, port: int | None, browser: bool, ready: Callable[[str], None]
+    session: Session, notebook: str | None, port: int, browser: bool, ready: Callable[[str], None]
 ) -> None:
     """Run JupyterLab until it is told to end; call `ready` with its address once it listens.
 
     The process's own environment must be the lab's already: kernels and terminals inherit it.
-    Raises LabError where no port is to be had.
+    Raises LabError where JupyterLab does not start.
     """
     LabApp = load()  # noqa: N806 - a class
     try:
         server = LabApp.initialize_server(arguments(session, notebook, port, browser))
-    except SystemExit as end:
-        raise LabError(f"JupyterLab did not start. Its log says why: {session.log}") from end
-    if not getattr(server, "http_server", None):
-        raise LabError(f"JupyterLab found no free port from {port or FIRST_PORT} on. Name one with --port.")
-    ready(session.address(f"http://127.0.0.1:{server.port}", notebook))
-    server.start()
+
+        def end(number: int, _frame: object) -> None:
+            signal.signal(number, signal.SIG_DFL)  # A second Ctrl-C does not wait.
+            server.stop(from_signal=True)
+
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), end)
+        # The server listens from its loop's first round on, and this comes right after it.
+        server.io_loop.add_callback(ready, session.address(f"http://127.0.0.1:{port}", notebook))
+        server.start()
+    except SystemExit as exit_:
+        if exit_.code:
+            raise LabError(f"JupyterLab could not start. Its log says why: {session.log}") from exit_
 
 
-def arguments(session: Session, notebook: str | None, port: int | None, browser: bool) -> list[str]:
+def arguments(session: Session, notebook: str | None, port: int, browser: bool) -> list[str]:
     """JupyterLab's settings as its command line, which wins over every configuration file."""
     extensions = {"jupyterlab": True, "jupyter_server_terminals": True}
     extensions |= dict.fromkeys(NOT_FOR_LEARNERS["server"], False)
     settings: dict[str, object] = {
         "ServerApp.ip": "127.0.0.1",
-        "ServerApp.port": port or FIRST_PORT,
-        "ServerApp.port_retries": 0 if port else TRIES,
+        "ServerApp.port": port,
+        "ServerApp.port_retries": 0,
         "ServerApp.root_dir": session.workspace,
         "ServerApp.default_url": _page(notebook),
         "ServerApp.open_browser": browser,
@@ -194,6 +204,34 @@ def arguments(session: Session, notebook: str | None, port: int | None, browser:
         "LabApp.extension_manager": "readonly",
     }
     return [f"--{name}={value}" for name, value in settings.items()]
+
+
+@contextmanager
+def free_port(wanted: int | None) -> Iterator[int]:
+    """A port for JupyterLab: `wanted`, or the first free one from 8888 on. Raises LabError.
+
+    JupyterLab looks for a free port a while before it listens, so that two of them, started at once, take
+    the same one. Here a port is claimed meanwhile by its UDP twin, which nobody else uses.
+    """
+    taken = True
+    for port in range(FIRST_PORT, FIRST_PORT + TRIES) if wanted is None else (wanted,):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as claim:
+            try:
+                if wanted is None:
+                    claim.bind(("127.0.0.1", port))
+                with socket.socket() as probe:
+                    if os.name != "nt":
+                        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                taken = error.errno == errno.EADDRINUSE
+                continue
+            yield port
+            return
+    if wanted is None:
+        raise LabError(f"No port from {FIRST_PORT} to {port} is free for JupyterLab. Name one with --port.")
+    why = "is taken" if taken else "may not be used by you"
+    raise LabError(f"Port {wanted} {why}. Choose another with --port, or leave --port out.")
 
 
 def wants_browser(environ: Mapping[str, str]) -> bool:
@@ -221,19 +259,6 @@ def _log_to(path: Path) -> dict[str, object]:
     }
     apps = ("ServerApp", "LabApp", "TerminalsExtensionApp")
     return {"handlers": {"file": file}, "loggers": {app: {"handlers": ["file"]} for app in apps}}
-
-
-def require_free(port: int) -> None:
-    """See that JupyterLab can listen on `port`. Raises LabError."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
-                raise
-            why = "is taken" if error.errno == errno.EADDRINUSE else "may not be used by you"
-            raise LabError(f"Port {port} {why}. Choose another with --port, or leave --port out.") from error
 
 
 def _answers(url: str, token: str) -> bool:

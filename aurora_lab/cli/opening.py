@@ -40,8 +40,6 @@ def open_command(
     LESSON (a number or a name) is the one to begin with; without it, the first. The address goes to standard
     output, everything else to standard error. Ctrl-C ends JupyterLab; the region goes on.
     """
-    if port is not None:
-        jupyter.require_free(port)
     places = find_places()
     chosen = _choose(places.lessons, lesson)
     folder = (workspace.expanduser() if workspace else default_workspace()).absolute()
@@ -50,21 +48,15 @@ def open_command(
     session = jupyter.Session(home.folder / "jupyter", folder)
     own = {**session.environment(), "AURORA_LAB_WORKSPACE": str(folder)}
     context.replace_environment({**jupyter.clean(os.environ), **own})
-    # Most of the wait is for the region's process and for this import: one of them waits for the other.
-    threading.Thread(target=jupyter.load, daemon=True).start()
-    info = context.start(home, runtime, scale)
-    context.lead_here(home, info)
-    session.prepare()
-
     notebook = chosen.name if chosen else None
     browser = not no_browser and jupyter.wants_browser(os.environ)
-    running = session.running()
-    if running is not None and port is None:
-        address = session.address(running, notebook)
-        click.echo("JupyterLab runs already:", err=True)
-        click.echo(address)
+
+    if port is None and (running := session.running()) is not None:
+        context.start(home, runtime, scale)
+        click.echo("JupyterLab runs already, at:", err=True)
+        click.echo(session.address(running, notebook))
         if browser:
-            click.launch(address)
+            click.launch(session.address(running, notebook))
         return
 
     def ready(address: str) -> None:
@@ -72,8 +64,14 @@ def open_command(
         click.echo(address)
         click.echo("Leave this window open. Ctrl-C ends JupyterLab; the region goes on.", err=True)
 
-    os.chdir(folder)
-    jupyter.serve(session, notebook, port, browser, ready)
+    with jupyter.free_port(port) as free:
+        # Most of the wait is for the region's process and for this import: they go on side by side.
+        threading.Thread(target=jupyter.load, daemon=True).start()
+        info = context.start(home, runtime, scale)
+        context.lead_here(home, info)
+        session.prepare()
+        os.chdir(folder)
+        jupyter.serve(session, notebook, free, browser, ready)
     click.echo(END, err=True)
 
 
