@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 LIMITS = (
@@ -51,7 +51,6 @@ _DEFAULTS = {
     "log_line_prefix": "%t:%r:%u@%d:[%p]:",
     "lc_messages": "C",
     "default_text_search_config": "pg_catalog.english",
-    "wal_level": "replica",
 }
 
 _OURS = {
@@ -89,14 +88,10 @@ class Configuration:
     """`shared_preload_libraries` where no parameter sets them."""
     extensions: str = ""
     """What `rds.extensions` shows."""
-    limits: Mapping[str, int] = field(default_factory=dict)
-    """The values of LIMITS, where they are raised above the instance's parameters."""
     tls: tuple[Path, Path] | None = None
     """Certificate and key."""
     primary_conninfo: str = ""
     restore_command: str = ""
-    force_tls: bool = True
-    """`rds.force_ssl`: refuse connections without TLS; on by default from 17 (FACTS 3.27)."""
     major: int = 17
 
     def text(self) -> str:
@@ -105,12 +100,10 @@ class Configuration:
         if self.preload:
             defaults["shared_preload_libraries"] = self.preload
         ours = dict(_OURS)
-        ours.update({name: str(value) for name, value in self.limits.items()})
         if self.major >= 17:
             ours["allow_alter_system"] = "off"
         if self.extensions:
             ours["rds.extensions"] = self.extensions
-        ours["rds.force_ssl"] = "1" if self.force_tls else "0"
         if self.tls is not None:
             ours.update(ssl="on", ssl_cert_file=str(self.tls[0]), ssl_key_file=str(self.tls[1]))
         ours["primary_conninfo"] = self.primary_conninfo
@@ -121,9 +114,18 @@ class Configuration:
         return "\n".join([*lines, *map(_line, ours.items())]) + "\n"
 
 
-def parameters_text(parameters: Mapping[str, str]) -> str:
-    """The content of `parameters.conf`."""
-    return "".join(_line(item) + "\n" for item in sorted(parameters.items()))
+def parameters_text(parameters: Mapping[str, str], limits: Mapping[str, int]) -> str:
+    """The content of `parameters.conf`: the instance's parameters, with LIMITS as high as they must be."""
+    written = {**parameters, **{name: str(value) for name, value in limits.items()}}
+    # Less than `replica` would leave the readers behind.
+    written["wal_level"] = "logical" if parameters.get("wal_level") == "logical" else "replica"
+    written["rds.force_ssl"] = "1" if forces_tls(parameters) else "0"
+    return "".join(_line(item) + "\n" for item in sorted(written.items()))
+
+
+def forces_tls(parameters: Mapping[str, str]) -> bool:
+    """`rds.force_ssl`: whether connections without TLS are refused; on by default from 17 (FACTS 3.27)."""
+    return is_true(parameters.get("rds.force_ssl", "1"))
 
 
 def host_based_authentication(*, force_tls: bool) -> str:

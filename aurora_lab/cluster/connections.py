@@ -176,11 +176,14 @@ class Sessions:
             return self._locks.setdefault(name, threading.Lock())
 
     def _usable(self, connection: AdminConnection, name: str) -> bool:
-        """Not closed, and to the server that the instance has now."""
+        """Not closed by either side, and to the server that the instance has now."""
         if connection.closed or connection.broken:
             return False
-        address = self._address_of(name)
-        if address == (connection.info.host, connection.info.port):
+        # On an idle connection the server has nothing to say but that it ends.
+        with selectors.DefaultSelector() as selector:
+            selector.register(connection.fileno(), selectors.EVENT_READ)
+            silent = not selector.select(0)
+        if silent and self._address_of(name) == (connection.info.host, connection.info.port):
             return True
         connection.close()
         return False

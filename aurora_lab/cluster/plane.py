@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import psycopg
 
+from aurora_lab.cluster import applying, promotion, readers, volume
+from aurora_lab.cluster.configuration import as_json
+from aurora_lab.cluster.connections import ADMINISTRATOR
+from aurora_lab.cluster.layout import Layout, Writership
+from aurora_lab.cluster.parameters import accepted, limits_of
+from aurora_lab.cluster.servers import Notes, Servers
 from aurora_lab.cluster.template import Template
-from aurora_lab.cluster.types import InstanceSpec, Master, Measurement, TopologyRow
+from aurora_lab.cluster.types import (
+    InstanceSpec,
+    Master,
+    Measurement,
+    ParameterError,
+    TopologyRow,
+)
 from aurora_lab.runtime.base import Runtime, Server
 
-Notes = tuple[str, ...]
-"""Sentences for the event log, for instance that a parameter was not applied; empty when all is well."""
+MEASURE_SECONDS = 1.0
+"""How long a measurement may take on a connection that is open; opening one may take two seconds more."""
+RELOAD_SECONDS = 5.0
+_MEASURE = """
+    SELECT reader,
+           (CASE WHEN reader THEN coalesce(pg_last_wal_replay_lsn(), '0/0') ELSE pg_current_wal_flush_lsn() END
+            - '0/0')::bigint,
+           CASE WHEN NOT reader THEN NULL
+                WHEN pg_last_wal_receive_lsn() IS NOT DISTINCT FROM pg_last_wal_replay_lsn() THEN 0
+                ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000, 0)
+           END::double precision,
+           (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> 'rdsadmin')
+    FROM (SELECT pg_is_in_recovery() AS reader) AS r
+"""
 
 
 class ClusterPlane:
@@ -20,9 +48,12 @@ class ClusterPlane:
 
     Every operation is idempotent and restartable: after a `kill -9` of the calling process at any point, the
     same call ends in the same good state. The rule that makes it so: **a data directory under its final name
-    is complete; one under any other name is rubbish of a dead attempt**.
+    is complete; one under any other name is rubbish of a dead attempt** (see `layout.py`). Who the writer is,
+    and who is about to become it, stands in a file from before the first step of a promotion to after its
+    last, so that no other instance can be started as the writer meanwhile.
 
-    Operations on different instances may run in different threads; `measure` may run at any time.
+    The operations that change roles or files run one at a time; the others may be called from any thread at
+    any time. `superuser_password` must be long and random: it is stored with the fewest rounds.
     """
 
     def __init__(  # noqa: PLR0917  (the region names them all)
@@ -34,124 +65,260 @@ class ClusterPlane:
         key: Path,
         superuser_password: str,
     ) -> None:
-        self.runtime = runtime
-        self.folder = folder
-        self.template = template
-        self.certificate = certificate
-        self.key = key
-        self._password = superuser_password
+        self.layout = Layout(runtime, folder)
+        self.servers = Servers(runtime, self.layout, template, (certificate, key), superuser_password)
+        self._lock = threading.RLock()
+        self._written: deque[tuple[float, int]] = deque(maxlen=600)
+        """When the writer's log was seen to reach which position: what a reader's lag is told by."""
+
+    # The volume.
 
     def create_volume(self, master: Master, database: str | None = None) -> None:
-        """Make the cluster volume, without any instance. Raises ClusterError."""
-        raise NotImplementedError
+        """Make the cluster volume, without any instance; nothing happens where it exists.
+
+        Until the last step, a rename, there is none. Raises ClusterError, ServerStartError, ToolError.
+        """
+        with self._lock:
+            volume.create_volume(self.servers, master, database)
 
     def has_volume(self) -> bool:
         """Whether the volume exists: as a seed, or as the data directory of an instance."""
-        raise NotImplementedError
+        return volume.has_volume(self.servers)
+
+    # Instances.
 
     def start_writer(self, spec: InstanceSpec) -> Notes:
         """Start the writer, or adopt it where it runs already; returns when it accepts writes.
 
-        Raises NotTheWriterError, ServerStartError.
+        The first writer takes the volume. A dead one recovers from its log in place (FACTS 4.14). Where
+        `spec` was being promoted, its promotion is finished. Readers stay open (FACTS 7.23), but for those
+        whose limits are below what the writer is about to have: they are restarted first, with the higher
+        ones, because PostgreSQL's readers must not have less.
+
+        Raises NotTheWriterError, ServerStartError, ClusterError.
         """
-        raise NotImplementedError
+        with self._lock:
+            servers, name = self.servers, spec.name
+            if self.layout.writership().successor == name:
+                return promotion.promote(servers, spec, None, planned=False)
+            running = servers.find(name) is not None
+            if running and self.layout.writership() == Writership(name) and not self.layout.is_standby(name):
+                return self._adopt(spec)
+            if running:
+                servers.kill(name)
+            volume.take_volume(servers, name)
+            wanted, _ = accepted(servers.template.facts(), spec.parameters)
+            readers.raise_limits(servers, limits_of(wanted))
+            notes = servers.start(spec, reader=False)
+            record = self.layout.record(name)
+            if record is not None:
+                self.layout.set_limits(record.limits)
+            readers.lead(servers, name)
+            return notes
 
     def start_reader(self, spec: InstanceSpec, writer: InstanceSpec) -> Notes:
         """Make `spec` a reader that streams from the running `writer`, whatever it was before.
 
-        Raises ServerStartError, NotReachableError.
+        The quickest way that works is taken: adopt it as it runs; start what is there; rewind what was a
+        writer; copy the writer. Raises ServerStartError, NotReachableError, NotTheWriterError, ToolError.
         """
-        raise NotImplementedError
+        with self._lock:
+            return readers.start_reader(self.servers, spec, writer.name)
 
     def restart(self, spec: InstanceSpec) -> Notes:
-        """Stop and start an instance in its present role: a reboot, which applies static parameters."""
-        raise NotImplementedError
+        """Stop and start an instance in its present role: a reboot, which applies static parameters.
+
+        Raises ServerStartError, ClusterError.
+        """
+        with self._lock:
+            self.servers.stop(spec.name)
+            writer = self.layout.writership().writer
+            record = self.layout.record(writer) if writer is not None else None
+            if record is None or writer == spec.name:
+                return self.start_writer(spec)
+            return self.start_reader(spec, record.spec)
 
     def stop(self, resource_id: str, mode: str = "fast") -> None:
         """Stop an instance's server cleanly; nothing happens where none runs."""
-        raise NotImplementedError
+        self.servers.stop(resource_id.lower(), mode)
 
     def kill(self, resource_id: str) -> None:
         """End an instance's server at once, as a crashed machine."""
-        raise NotImplementedError
+        self.servers.kill(resource_id.lower())
 
     def freeze(self, resource_id: str) -> None:
         """Stop an instance's processes where they stand, as a machine that hangs."""
-        raise NotImplementedError
+        server = self.servers.find(resource_id.lower())
+        if server is not None:
+            server.freeze()
 
     def thaw(self, resource_id: str) -> None:
         """Let a frozen instance go on."""
-        raise NotImplementedError
+        server = self.servers.find(resource_id.lower())
+        if server is not None:
+            server.thaw()
 
     def running(self, resource_id: str) -> bool:
         """Whether the instance's server lives; a frozen one does."""
-        raise NotImplementedError
+        return self.servers.find(resource_id.lower()) is not None
 
     def server(self, resource_id: str) -> Server | None:
         """The instance's running server, also one that a dead region left; None where there is none."""
-        raise NotImplementedError
+        return self.servers.find(resource_id.lower())
 
     def remove(self, resource_id: str, keep_volume: bool) -> None:
         """Stop an instance and remove its files.
 
         `keep_volume`: it is the last instance of a living cluster, and its data directory becomes the seed.
         """
-        raise NotImplementedError
+        with self._lock:
+            name = resource_id.lower()
+            self.servers.stop(name)
+            self.servers.kill(name)
+            if keep_volume:
+                volume.keep_volume(self.servers, name)
+            self.servers.discard(self.layout.data(name))
+            self.servers.sweep(self.layout.data(name))
+            for log in self.layout.instances.glob(f"{name}.log*"):
+                log.unlink(missing_ok=True)
+            self.servers.runtime.remove_tree(self.layout.side(name))
+
+    # Roles.
 
     def promote(self, target: InstanceSpec, old: InstanceSpec | None, planned: bool = False) -> None:
         """Make the reader `target` the writer; returns when it accepts writes. No acknowledged commit is lost.
 
-        Raises ClusterError.
+        `old` is fenced first: killed, or stopped cleanly where the failover is planned. Called again after
+        the caller died, it goes on where it was; called for another target, it starts over with that one.
+
+        Raises ClusterError, NotReachableError, ServerStartError.
         """
-        raise NotImplementedError
+        with self._lock:
+            self._written.clear()
+            promotion.promote(self.servers, target, old.name if old is not None else None, planned=planned)
 
     def follow(self, reader: InstanceSpec, writer: InstanceSpec) -> Notes:
-        """Point a running reader at the new writer without a restart; returns when it streams."""
-        raise NotImplementedError
+        """Point a reader at the new writer; returns when it streams. It is not restarted if it can follow.
+
+        Raises as `start_reader`.
+        """
+        return self.start_reader(reader, writer)
 
     def publish(self, topology: Sequence[TopologyRow]) -> None:
         """Replace `topology.json`; every instance's `aurora_replica_status()` answers from it at once."""
-        raise NotImplementedError
+        rows = [
+            {
+                "server_id": row.server_id,
+                "resource_id": row.resource_id.lower(),
+                "role": row.role,
+                "session_id": row.session_id,
+                "lag_ms": row.lag_ms,
+            }
+            for row in topology
+        ]
+        self.layout.make()
+        self.servers.runtime.write(self.layout.topology, as_json(rows))
+
+    # Parameters.
 
     def apply(self, spec: InstanceSpec) -> frozenset[str]:
         """Write identity and parameters of an instance and reload it; the names that wait for a restart.
 
-        Raises ParameterError, and then nothing has changed.
+        Of the values, all that can be judged without a restart are judged before anything is changed. A value
+        that only shows at the next start that it does not work (a cache larger than the machine) is left out
+        there, and the start says so. Raises ParameterError, and then no parameter has changed.
         """
-        raise NotImplementedError
-
-    def measure(self, resource_id: str) -> Measurement:
-        """What the instance says of itself now. Raises NotReachableError within about two seconds."""
-        raise NotImplementedError
+        with self._lock:
+            return applying.apply(self.servers, spec)
 
     def set_password(self, writer_resource_id: str, username: str, password: str) -> None:
         """Change a user's password on the writer. Raises NotReachableError, ClusterError."""
-        raise NotImplementedError
+        volume.set_password(self.servers, writer_resource_id.lower(), username, password)
+
+    # Looking.
+
+    def measure(self, resource_id: str) -> Measurement:
+        """What the instance says of itself now. Raises NotReachableError within about three seconds.
+
+        A reader's lag is told twice, and the worse counts: what it has received but not replayed, which it
+        knows itself; and how long ago the writer was, when last measured here, where the reader is now, which
+        shows also that it receives nothing.
+        """
+        name = resource_id.lower()
+        server = self.servers.need(name)
+        ((reader, lsn, lag, connections),) = self.servers.sessions.rows(
+            name, _MEASURE, seconds=MEASURE_SECONDS
+        )
+        if reader:
+            lag = max(lag, self._behind(lsn))
+        else:
+            self._written.append((monotonic(), lsn))
+        return Measurement(reader, lsn, lag, connections, server.memory())
 
     def connect(
-        self, resource_id: str, dbname: str = "postgres", user: str = "rdsadmin", password: str | None = None
-    ) -> psycopg.Connection:
+        self,
+        resource_id: str,
+        dbname: str = "postgres",
+        user: str = ADMINISTRATOR,
+        password: str | None = None,
+    ) -> psycopg.Connection[Any]:
         """A connection of its own to an instance, by default the administrator's (autocommit).
 
-        Raises NotReachableError.
+        Any other user needs a password, and gets TLS. Raises NotReachableError.
         """
-        raise NotImplementedError
+        sslmode = "disable" if user == ADMINISTRATOR else "require"
+        return self.servers.sessions.open(
+            resource_id.lower(), dbname=dbname, user=user, password=password, sslmode=sslmode
+        )
+
+    def known(self) -> list[InstanceSpec]:
+        """Every instance that has files here, as it was last started or applied."""
+        found = [self.layout.record(name) for name in self.layout.names()]
+        return [record.spec for record in found if record is not None]
+
+    # The plane itself.
 
     def adopt(self) -> list[str]:
         """Take up what a dead region left: the resource ids of the instances whose servers run.
 
         Servers and files of half-done operations are removed.
         """
-        raise NotImplementedError
-
-    def known(self) -> list[InstanceSpec]:
-        """Every instance that has files here, as it was last started or applied."""
-        raise NotImplementedError
+        with self._lock:
+            for server in self.servers.runtime.strays(self.layout.folder, self.layout.names()):
+                server.kill()
+            for folder in self.layout.all_rubbish():
+                self.servers.runtime.remove_tree(folder)
+            return [spec.resource_id for spec in self.known() if self.running(spec.resource_id)]
 
     def delete(self) -> None:
-        """End all servers and remove everything, the volume too."""
-        raise NotImplementedError
+        """End all servers and remove everything, the volume too; nothing happens where there is nothing."""
+        with self._lock:
+            if not self.layout.folder.exists():
+                return
+            for name in self.layout.names():
+                self.servers.kill(name)
+            for server in self.servers.runtime.strays(self.layout.folder, ()):
+                server.kill()
+            self.close()
+            self.servers.runtime.remove_tree(self.layout.folder)
 
     def close(self) -> None:
         """Close the administrator's connections; the servers go on running."""
-        raise NotImplementedError
+        self.servers.sessions.close()
+
+    # Helpers.
+
+    def _adopt(self, spec: InstanceSpec) -> Notes:
+        """Take over a running writer: what can be applied without a restart is applied."""
+        try:
+            self.apply(spec)
+        except ParameterError as error:
+            return (str(error),)
+        return ()
+
+    def _behind(self, lsn: int) -> float:
+        """Milliseconds since the writer was first seen beyond `lsn`; 0 where it was not."""
+        for at, written in list(self._written):
+            if written > lsn:
+                return (monotonic() - at) * 1000
+        return 0.0

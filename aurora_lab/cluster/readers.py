@@ -1,0 +1,223 @@
+"""Readers: made from the writer, brought back after they were something else, and led to a new writer."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from aurora_lab.cluster.layout import STANDBY_SIGNAL, Record
+from aurora_lab.cluster.servers import Notes, Servers, wait_until
+from aurora_lab.cluster.types import ClusterError, InstanceSpec, NotReachableError, NotTheWriterError
+from aurora_lab.runtime.base import ServerStartError, ToolError
+
+STREAM_SECONDS = 8.0
+"""How long a reader may take to stream; it takes some 20 ms. After that it is made anew."""
+_HOPELESS = re.compile(
+    "requested WAL segment .* has already been removed"
+    "|forked off current database system timeline"
+    "|requested starting point .* is not in this server's history"
+    "|is ahead of the WAL flush position"
+    "|is behind recovery timeline"
+    "|database system identifier differs"
+)
+"""What a server logs that can never stream from its writer."""
+
+
+def start_reader(servers: Servers, spec: InstanceSpec, writer: str) -> Notes:
+    """Make an instance a reader that streams from the running writer, whatever it was before.
+
+    Tried in this order, the quickest first: take it as it runs; start what is there; rewind what was a writer;
+    copy the writer. Raises ServerStartError, NotReachableError, NotTheWriterError, ToolError.
+    """
+    name, layout = spec.name, servers.layout
+    _check_writer(servers, name, writer)
+    servers.adopt_spec(spec)
+    servers.sweep(layout.data(name))
+    if servers.find(name) is not None:
+        try:
+            if servers.in_recovery(name) and follow_running(servers, spec, writer):
+                return ()
+        except _WriterGoneError:
+            raise
+        except NotReachableError:
+            pass  # It hangs or has just ended.
+        servers.kill(name)
+    if layout.data(name).exists() and not layout.is_standby(name):
+        _rewind(servers, name, writer)
+    if layout.data(name).exists():
+        try:
+            return _start_and_stream(servers, spec, writer)
+        except _WriterGoneError:
+            raise
+        except ClusterError:
+            servers.kill(name)
+        except ServerStartError:
+            if not _port_is_free(spec.port):
+                raise
+        servers.discard(layout.data(name))
+    _copy(servers, name, writer)
+    return _start_and_stream(servers, spec, writer)
+
+
+def follow_running(servers: Servers, spec: InstanceSpec, writer: str) -> bool:
+    """Lead a running reader to the writer without a restart; False when it cannot follow like that."""
+    name = spec.name
+    record = servers.layout.record(name)
+    limits = record.limits if record is not None else {}
+    floors = servers.layout.limits().now
+    if any(limits.get(limit, 0) < value for limit, value in floors.items()):
+        return False  # Only a restart can raise them, and until then it would stop replaying.
+    log = _Log(servers.layout.log(name))
+    primary = servers.primary_conninfo(name, writer)
+    servers.write_configuration(servers.layout.data(name), name, primary=primary)
+    servers.reload(name)
+    return _streams_soon(servers, name, writer, log)
+
+
+def running_readers(servers: Servers) -> list[Record]:
+    """The readers whose servers run."""
+    layout = servers.layout
+    records = [layout.record(name) for name in layout.names() if layout.is_standby(name)]
+    return [record for record in records if record is not None and servers.find(record.spec.name) is not None]
+
+
+def raise_limits(servers: Servers, limits: Mapping[str, int]) -> None:
+    """Restart the readers that have less than the writer is about to have."""
+    low = [
+        record
+        for record in running_readers(servers)
+        if any(record.limits.get(name, 0) < value for name, value in limits.items())
+    ]
+    if low:
+        servers.layout.set_limits(limits)
+    for record in low:
+        servers.stop(record.spec.name)
+        servers.start(record.spec, reader=True)
+
+
+def lead(servers: Servers, writer: str) -> None:
+    """Tell the running readers where their writer is, those that do not know it."""
+    for record in running_readers(servers):
+        name = record.spec.name
+        primary = servers.primary_conninfo(name, writer)
+        if servers.write_configuration(servers.layout.data(name), name, primary=primary):
+            servers.reload(name)
+
+
+def _start_and_stream(servers: Servers, spec: InstanceSpec, writer: str) -> Notes:
+    """Start a standby and wait until it streams. Raises ServerStartError, ClusterError."""
+    log = _Log(servers.layout.log(spec.name))
+    primary = servers.primary_conninfo(spec.name, writer)
+    notes = servers.start(spec, reader=True, primary=primary)
+    if not _streams_soon(servers, spec.name, writer, log):
+        raise ClusterError(f"{spec.identifier} has started but does not stream from {writer}.")
+    return notes
+
+
+def _streams_soon(servers: Servers, name: str, writer: str, log: _Log) -> bool:
+    """Wait until a reader streams from the writer; False when it does not, or says that it never will.
+
+    Raises NotReachableError where one of the two has died meanwhile.
+    """
+    source = servers.need(writer)
+    host, port = source.peer_address
+
+    def streams() -> bool:
+        rows = servers.sessions.rows(
+            name, "SELECT status = 'streaming', sender_host, sender_port FROM pg_stat_wal_receiver"
+        )
+        return bool(rows) and tuple(rows[0]) == (True, host, port)
+
+    def settled() -> bool:
+        if streams() or log.hopeless():
+            return True
+        if not source.running():
+            raise _WriterGoneError(f"The writer {writer} has died: {name} waits for the next one.")
+        return False
+
+    return wait_until(settled, STREAM_SECONDS) and streams()
+
+
+def _check_writer(servers: Servers, name: str, writer: str) -> None:
+    state = servers.layout.writership()
+    if state.writer != writer or state.successor is not None or name == writer:
+        raise NotTheWriterError(
+            f"{name} cannot read from {writer}: the writer is {state.writer or 'nobody'}"
+            + (f", and {state.successor} is to become it." if state.successor else ".")
+        )
+    if servers.in_recovery(writer):
+        raise NotTheWriterError(f"{name} cannot read from {writer}, which has not become the writer yet.")
+
+
+def _rewind(servers: Servers, name: str, writer: str) -> None:
+    """Turn the data directory of a former writer into a standby's: undo what the new writer has not seen.
+
+    Under another name meanwhile, since a rewind that is cut short leaves rubbish. Where it cannot be done the
+    data directory is gone afterwards, and the caller makes a new one.
+    """
+    layout, runtime = servers.layout, servers.runtime
+    # A rewind looks at the new writer's control file, which names the new timeline only after a checkpoint.
+    servers.sessions.rows(writer, "CHECKPOINT", seconds=60.0)
+    rewinding = layout.new(layout.data(name))
+    layout.data(name).rename(rewinding)
+    # It is dead, we have seen to that; in a container its process id may be somebody else's by now.
+    (rewinding / "postmaster.pid").unlink(missing_ok=True)
+    try:
+        source = servers.admin_conninfo(writer)
+        runtime.tool(layout.folder, "pg_rewind", "--no-sync", "-D", str(rewinding), "--source-server", source)
+    except ToolError:
+        runtime.remove_tree(rewinding)
+        return
+    runtime.write(rewinding / STANDBY_SIGNAL, "")
+    rewinding.rename(layout.data(name))
+
+
+def _copy(servers: Servers, name: str, writer: str) -> None:
+    """Make a reader's data directory by a base backup of the writer. Raises ToolError."""
+    layout, runtime = servers.layout, servers.runtime
+    copying = layout.new(layout.data(name))
+    source = servers.primary_conninfo(name, writer)
+    options = ["--checkpoint=fast", "--wal-method=stream", "--no-sync", "--no-manifest"]
+    try:
+        runtime.tool(layout.folder, "pg_basebackup", "-D", str(copying), "-d", source, *options)
+        runtime.write(copying / STANDBY_SIGNAL, "")
+    except ToolError:
+        runtime.remove_tree(copying)
+        raise
+    copying.rename(layout.data(name))
+
+
+def _port_is_free(port: int) -> bool:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+class _WriterGoneError(NotReachableError):
+    """The reader is not to blame: there is nobody to stream from."""
+
+
+class _Log:
+    """What a server writes to its log from now on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._from = path.stat().st_size
+        except OSError:
+            self._from = 0
+
+    def hopeless(self) -> bool:
+        """Whether it says that it can never stream."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._from)
+                return _HOPELESS.search(file.read().decode("utf-8", "replace")) is not None
+        except OSError:
+            return False

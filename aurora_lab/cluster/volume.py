@@ -1,0 +1,170 @@
+"""The cluster volume: it exists before the first instance and outlives the last."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from aurora_lab.cluster import connections
+from aurora_lab.cluster.configuration import passfile
+from aurora_lab.cluster.connections import ADMINISTRATOR, verifier
+from aurora_lab.cluster.layout import STANDBY_SIGNAL, Writership
+from aurora_lab.cluster.servers import REPLICATION_USER, Servers
+from aurora_lab.cluster.types import ClusterError, Master, NotTheWriterError
+from aurora_lab.runtime.base import ServerSpec
+
+RESERVED = frozenset({ADMINISTRATOR, REPLICATION_USER, "public", "none"})
+
+
+def create_volume(servers: Servers, master: Master, database: str | None) -> None:
+    """Make the seed: a copy of the template with the cluster's own roles, passwords and database.
+
+    Restartable: until the last rename there is no volume, after it there is.
+    """
+    layout, runtime = servers.layout, servers.runtime
+    if has_volume(servers):
+        return
+    template, facts = servers.template.ensure(), servers.template.facts()
+    layout.make()
+    servers.install_secrets()
+    if layout.rubbish(layout.seed):
+        for server in runtime.strays(layout.volume, ()):
+            server.kill()
+        servers.sweep(layout.seed)
+    replication = secrets.token_urlsafe(24)
+    # One password a cluster: its readers can never stream from the server of another cluster, which may get
+    # the port of a dead one of ours, and which has the same system identifier, coming from the same template.
+    runtime.write(layout.passfile, passfile({ADMINISTRATOR: servers.password, REPLICATION_USER: replication}))
+    making = layout.new(layout.seed)
+    runtime.copy_tree(template, making)
+    name = f"seed-{making.name[-12:]}"
+    servers.write_configuration(making)
+    spec = ServerSpec(name=name, root=layout.folder, data=making, port=connections.free_port())
+    server = runtime.start(spec)
+    try:
+        with connections.connect(server.address, facts.password) as connection:
+            _fill(connection, master, database, servers.password, replication)
+    except psycopg.Error as error:
+        message = str(error).strip().splitlines()[0]
+        raise ClusterError(f"The cluster volume could not be made: {message}.") from error
+    finally:
+        server.stop()
+        spec.log.unlink(missing_ok=True)
+    making.rename(layout.seed)
+
+
+def has_volume(servers: Servers) -> bool:
+    """Whether the volume exists: as a seed, or as the data directory of an instance."""
+    layout = servers.layout
+    return layout.seed.exists() or any(layout.data(name).exists() for name in layout.names())
+
+
+def take_volume(servers: Servers, name: str) -> None:
+    """Give the volume to the instance that is to be the writer.
+
+    Restartable: who the writer is stands in the record before the seed is renamed, and the rename is one step.
+
+    Raises NotTheWriterError where another instance has the data, ClusterError where nobody has.
+    """
+    layout = servers.layout
+    state = layout.writership()
+    holder = state.writer
+    if state.successor is not None and state.successor != name:
+        _give_up_promotion(servers, state.successor)
+    if holder is not None and holder != name and layout.data(holder).exists():
+        raise NotTheWriterError(f"{name} cannot start as the writer: {holder} is, and has the latest data.")
+    if layout.seed.exists():
+        # Whatever this instance had before is older than the seed.
+        servers.discard(layout.data(name))
+        layout.set_writership(Writership(name))
+        layout.seed.rename(layout.data(name))
+    elif not layout.data(name).exists():
+        raise ClusterError(f"There is no cluster volume in {layout.folder}.")
+    elif state != Writership(name):
+        layout.set_writership(Writership(name))
+    (layout.data(name) / STANDBY_SIGNAL).unlink(missing_ok=True)
+
+
+def keep_volume(servers: Servers, name: str) -> None:
+    """Turn the data directory of the last instance into the seed again.
+
+    Restartable: the rename is one step. A seed that is there already is newer and stays.
+    """
+    layout = servers.layout
+    if layout.data(name).exists() and not layout.seed.exists():
+        layout.data(name).rename(layout.seed)
+    if layout.seed.exists():
+        layout.set_writership(Writership())
+
+
+def set_password(servers: Servers, writer: str, username: str, password: str) -> None:
+    """Change a user's password; what the server sees, and may log, is its verifier."""
+    with servers.sessions.use(writer) as connection:
+        secret = verifier(connection, username, password)
+        connection.execute(
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(username), sql.Literal(secret))
+        )
+
+
+def _give_up_promotion(servers: Servers, successor: str) -> None:
+    """Make sure that an unfinished promotion never happens. Raises NotTheWriterError where it already has.
+
+    PostgreSQL removes the standby's signal file before it lets a promoted server write; so while the file is
+    there, and the server is dead, nobody has written on it.
+    """
+    layout = servers.layout
+    if not layout.data(successor).exists():
+        return
+    if layout.is_standby(successor):
+        servers.kill(successor)
+    if not layout.is_standby(successor):
+        raise NotTheWriterError(f"{successor} has been promoted: finish its promotion first.")
+    layout.set_writership(Writership(layout.writership().writer))
+
+
+def _fill(
+    connection: psycopg.Connection[tuple[object, ...]],
+    master: Master,
+    database: str | None,
+    administrator_password: str,
+    replication_password: str,
+) -> None:
+    """The cluster's own passwords, its master user (FACTS 3.27 asks TLS of it) and its first database."""
+    if master.username.lower() in RESERVED or master.username.lower().startswith(("pg_", "rds")):
+        raise ClusterError(f"{master.username!r} is a reserved name and cannot be the master user's.")
+
+    def run(text: str, *names: str, password: str | None = None) -> None:
+        values: list[sql.Composable] = [sql.Identifier(name) for name in names]
+        if password is not None:
+            values.append(sql.Literal(password))
+        connection.execute(sql.SQL(text).format(*values))
+
+    # Of the master's as many rounds as usual; the lab's own passwords are long and random, and need none.
+    secret = verifier(connection, master.username, master.password)
+    run(
+        "CREATE ROLE {} LOGIN CREATEDB CREATEROLE VALID UNTIL 'infinity' PASSWORD {}",
+        master.username,
+        password=secret,
+    )
+    run("GRANT rds_superuser TO {} WITH ADMIN OPTION", master.username)
+    # As on Aurora: the master user owns the databases that a cluster comes with, but for the administrator's.
+    for name in ("postgres", "template1"):
+        run("ALTER DATABASE {} OWNER TO {}", name, master.username)
+    if database is not None and database not in ("postgres", "template1"):
+        run("CREATE DATABASE {} OWNER {}", database, master.username)
+    if connection.info.server_version >= 160000:
+        connection.execute("SET scram_iterations = 1")
+    for user, word in ((REPLICATION_USER, replication_password), (ADMINISTRATOR, administrator_password)):
+        run("ALTER ROLE {} PASSWORD {}", user, password=verifier(connection, user, word))
+
+
+def log_source(servers: Servers, name: str) -> Path:
+    """Where the log of a fenced instance lies: every record that it ever acknowledged is there.
+
+    A process that is killed loses nothing that it has written: the operating system has it. Once six log
+    copies make up the volume, this is where a read quorum of them is put together.
+    """
+    return servers.layout.data(name) / "pg_wal"
