@@ -76,5 +76,7 @@ def _call(app: WSGIApplication, environ: WSGIEnvironment) -> HttpResponse:
         if close := getattr(parts, "close", None):
             close()
     status, headers = head[0]
-    kept = {name: value for name, value in headers if name.lower() not in ("content-length", "connection")}
+    # The answer to a HEAD says how long a body would be that it does not have; other lengths are counted anew.
+    dropped = {"connection"} if environ["REQUEST_METHOD"] == "HEAD" else {"connection", "content-length"}
+    kept = {name: value for name, value in headers if name.lower() not in dropped}
     return HttpResponse(int(status.split(" ", 1)[0]), b"".join(early) + body, kept)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import socket
+import sys
 import threading
 import time
 import uuid
@@ -84,13 +86,14 @@ class HttpServer:
 
     def __init__(self, app: WSGIApplication, host: str, port: int) -> None:
         self._app = app
+        # Bound here and not by waitress, which would leave its threads behind where that fails.
+        listening = _bound(host, port)
         self._map: dict[int, Any] = {}
         self._closed = False
         self._server = create_server(
             app,
             map=self._map,
-            host=host,
-            port=port,
+            sockets=[listening],
             threads=THREADS,
             connection_limit=CONNECTIONS,
             channel_timeout=IDLE_SECONDS,
@@ -151,6 +154,19 @@ class HttpServer:
         with contextlib.suppress(OSError):
             self._server.trigger.pull_trigger(run)
         done.wait(CLOSE_SECONDS)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":  # there it would let two servers share a port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def serve(app: WSGIApplication, host: str = "127.0.0.1", port: int = 0) -> HttpServer:

@@ -59,8 +59,9 @@ def hold(
     Neither the caller nor `settled` may hold `changed`. The default stays below the 60 s after which
     clients give up reading.
     """
-    if not context.waiter or settled():
-        return not context.waiter or settled()
+    now = settled()
+    if now or not context.waiter:
+        return now
     deadline = time.monotonic() + seconds
     with context.holds.place() as granted:
         if not granted:

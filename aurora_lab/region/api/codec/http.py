@@ -86,7 +86,9 @@ def write(response: HttpResponse, start: StartResponse, *, head: bool) -> list[b
     except ValueError:
         phrase = "Unknown"
     headers = [(name, header_safe(value)) for name, value in response.headers.items()]
-    start(f"{response.status} {phrase}", [*headers, ("Content-Length", str(len(body)))])
+    if not any(name.lower() == "content-length" for name in response.headers):
+        headers.append(("Content-Length", str(len(body))))
+    start(f"{response.status} {phrase}", headers)
     return [body] if body else []
 
 
