@@ -88,8 +88,9 @@ class ContainerServer:
                 self._client.api.kill(self.identifier, "SIGKILL")
             except engine.NotFoundError:
                 raise
-            except engine.RefusedError:  # created and never started, or ended by itself
-                self._client.api.remove_container(self.identifier, force=True)
+            except engine.RefusedError:  # created and never started, or ending by itself
+                with contextlib.suppress(engine.RefusedError):
+                    self._client.api.remove_container(self.identifier, force=True)
         # The main process of a container ends last of all that are in it.
         if main is None or not processes.wait_gone(main, _REMOVAL_SECONDS):
             self.wait_removed()
@@ -216,12 +217,14 @@ class ContainerRuntime(files.ServerFiles):
         spec = processes.resolved(spec)
         deadline = time.monotonic() + seconds
         server = self.find(spec)
-        if server is None:
-            processes.end_servers_on(spec.data)
-            server = self._create(spec, deadline)
-        while not self._ready(server):
-            if not server.running():
-                raise ServerStartError(why_it_ended(spec))
+        created = None
+        while server is None or not self._ready(server):
+            if server is None or not server.running():
+                if created is not None:
+                    raise ServerStartError(why_it_ended(spec))
+                # None was found, or one that was just ending: the engine learns of it a moment later.
+                processes.end_servers_on(spec.data)
+                server = created = self._create(spec, deadline)
             if time.monotonic() > deadline:
                 server.kill()
                 raise ServerStartError(
