@@ -42,6 +42,14 @@ ARN_KINDS = {
     "cluster-snapshot": "cluster-snapshot",
 }
 
+EVENT_ARN_KINDS = {
+    "db-cluster": "cluster",
+    "db-instance": "db",
+    "db-parameter-group": "pg",
+    "db-cluster-snapshot": "cluster-snapshot",
+}
+"""What ARNs call the source types of events."""
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -127,7 +135,7 @@ class Region:
         event_id: str | None = None,
     ) -> None:
         """Append to the event log that DescribeEvents shows."""
-        kind = {"db-cluster": "cluster", "db-instance": "db"}.get(source_type, source_type)
+        kind = EVENT_ARN_KINDS.get(source_type, source_type)
         document = {
             "SourceIdentifier": identifier,
             "SourceType": source_type,
