@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 from testcontainers.core.container import DockerContainer
 
 from aurora_lab.runtime import engine, files, image, probe, processes
 from aurora_lab.runtime.base import RuntimeUnavailableError, Server, ServerSpec, ServerStartError
+from aurora_lab.runtime.container_server import ContainerServer
 from aurora_lab.runtime.logs import HOST, ServerLog, tail, why_it_ended
 from aurora_lab.runtime.tool_containers import ToolContainers
 
@@ -23,147 +23,6 @@ POLL_SECONDS = 0.01
 _LABEL = "aurora-lab."
 _SHARED_MEMORY = "256m"
 """/dev/shm in a container: the engine's default of 64 MB is too small for a parallel query."""
-_STOP_SIGNALS = {"smart": "SIGTERM", "fast": "SIGINT", "immediate": "SIGQUIT"}
-_REMOVAL_SECONDS = 10.0
-
-
-class ContainerServer:
-    """A server that runs in a container."""
-
-    def __init__(self, client: Any, spec: ServerSpec, identifier: str) -> None:
-        self.spec = spec
-        self.identifier = identifier
-        self._client = client
-        self._process: psutil.Process | None = None
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Loopback: the container's port is published there and nowhere else."""
-        return HOST, self.spec.port
-
-    @property
-    def peer_address(self) -> tuple[str, int]:
-        """The container's name on the home's network, and the same port."""
-        return self.spec.name, self.spec.port
-
-    def running(self) -> bool:
-        """Whether the container runs (a paused one does). Raises RuntimeUnavailableError."""
-        main = self._main()
-        if main is not None:
-            return processes.alive(main)
-        return bool(self._state().get("Running"))
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until the server has ended; return whether it has within `seconds`.
-
-        Watches the process where it is in sight, and asks the engine to tell us where it is not.
-        Raises RuntimeUnavailableError.
-        """
-        main = self._main()
-        if main is not None:
-            return processes.wait_gone(main, seconds)
-        return self._wait_for("not-running", seconds)
-
-    def stop(self, mode: str = "fast", seconds: float = 30.0) -> None:
-        """Stop cleanly (`smart`, `fast` or `immediate`); after `seconds`, kill. A frozen one is killed at once.
-
-        Raises ValueError for an unknown mode, RuntimeUnavailableError.
-        """
-        if mode not in _STOP_SIGNALS:
-            raise ValueError(f"unknown stop mode {mode!r}: use smart, fast or immediate")
-        if not self._state().get("Paused"):
-            self._signal(_STOP_SIGNALS[mode])
-            if self.wait(seconds):
-                return
-        self.kill()
-
-    def kill(self) -> None:
-        """End every process of the server at once, frozen or not; return when all are gone.
-
-        The engine takes a moment longer to put the container away. Raises RuntimeUnavailableError.
-        """
-        main = self._main()
-        with engine.answering(), contextlib.suppress(engine.NotFoundError):
-            try:
-                self._client.api.kill(self.identifier, "SIGKILL")
-            except engine.NotFoundError:
-                raise
-            except engine.RefusedError:  # created and never started, or ending by itself
-                with contextlib.suppress(engine.RefusedError):
-                    self._client.api.remove_container(self.identifier, force=True)
-        # The main process of a container ends last of all that are in it.
-        if main is None or not processes.wait_gone(main, _REMOVAL_SECONDS):
-            self.wait_removed()
-
-    def wait_removed(self) -> None:
-        """Wait until the engine has put the container away: its name and its port are free again."""
-        self._wait_for("removed", _REMOVAL_SECONDS)
-
-    def freeze(self) -> None:
-        """Pause the container. Raises RuntimeUnavailableError."""
-        with engine.answering(), contextlib.suppress(engine.RefusedError):  # paused already, or gone
-            self._client.api.pause(self.identifier)
-
-    def thaw(self) -> None:
-        """Let a paused container go on. Raises RuntimeUnavailableError."""
-        with engine.answering(), contextlib.suppress(engine.RefusedError):  # not paused, or gone
-            self._client.api.unpause(self.identifier)
-
-    def reload(self) -> None:
-        """Have the server read its configuration files again. Raises RuntimeUnavailableError."""
-        self._signal("SIGHUP")
-
-    def memory(self) -> int:
-        """Bytes of memory: the processes' proportional share, or what the engine counts less its file cache.
-
-        Raises RuntimeUnavailableError.
-        """
-        main = self._main()
-        if main is not None:
-            return processes.memory(processes.family(main))
-        with engine.answering():
-            try:
-                figures = self._client.api.stats(self.identifier, stream=False, one_shot=True)
-            except engine.NotFoundError:
-                return 0
-        counted = figures.get("memory_stats", {})
-        details = counted.get("stats", {})
-        cache = details.get("total_inactive_file", details.get("inactive_file", 0))
-        return max(0, int(counted.get("usage", 0)) - int(cache))
-
-    def _main(self) -> psutil.Process | None:
-        """The server's main process, where the engine's processes are this machine's and in sight."""
-        if self._process is None:
-            with contextlib.suppress(psutil.Error, ValueError):
-                process = psutil.Process(int(self._state().get("Pid", 0)) or -1)
-                if processes.data_argument(processes.command_line(process)) == str(self.spec.data):
-                    self._process = process
-        return self._process
-
-    def _state(self) -> dict[str, Any]:
-        with engine.answering():
-            try:
-                return dict(self._client.api.inspect_container(self.identifier)["State"])
-            except engine.NotFoundError:
-                return {}
-
-    def _signal(self, name: str) -> None:
-        with engine.answering(), contextlib.suppress(engine.RefusedError):  # it has ended
-            self._client.api.kill(self.identifier, name)
-
-    def _wait_for(self, condition: str, seconds: float) -> bool:
-        """Let the engine tell us. It cannot tell apart a long wait and a hang: so ask it first."""
-        if not self._state():
-            return True
-        try:
-            self._client.api.wait(self.identifier, timeout=max(0.01, seconds), condition=condition)
-        except engine.NotFoundError:
-            return True
-        except engine.TIMED_OUT:
-            with engine.answering():  # a hang is an error, a long wait is not
-                self._client.ping()
-            return False
-        return True
 
 
 class ContainerRuntime(files.ServerFiles):
@@ -171,11 +30,14 @@ class ContainerRuntime(files.ServerFiles):
 
     name = "containers"
 
-    def __init__(self, home: Path) -> None:
-        """Connect to the engine and make the node image if it is missing. Raises RuntimeUnavailableError."""
+    def __init__(self, home: Path, answer_seconds: float = engine.CALL_SECONDS) -> None:
+        """Connect to the engine and make the node image if it is missing.
+
+        `answer_seconds`: how long the engine may take for one answer. Raises RuntimeUnavailableError.
+        """
         super().__init__(files.ServerUser.current())
         self.home = home.resolve()
-        self._client = engine.connect()
+        self._client = engine.connect(answer_seconds)
         try:
             self.image = image.ensure_image(self._client)
         except BaseException:

@@ -183,11 +183,17 @@ def wait_gone(process: psutil.Process, seconds: float) -> bool:
     return True
 
 
-def send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
-    """Send a signal to those that still live."""
+def send(processes: Iterable[psutil.Process], number: signal.Signals) -> bool:
+    """Send a signal to those that still live; return whether we were allowed to."""
+    allowed = True
     for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
+        try:
             process.send_signal(number)
+        except psutil.NoSuchProcess:
+            continue
+        except psutil.AccessDenied:
+            allowed = False
+    return allowed
 
 
 def freeze(main: psutil.Process) -> list[psutil.Process]:
