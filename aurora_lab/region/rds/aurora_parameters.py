@@ -103,6 +103,26 @@ UNLISTED_CATEGORIES: Final = ("Developer Options", "Write-Ahead Log", "Preset Op
 LISTED_ALL_THE_SAME: Final = frozenset(
     {"backtrace_functions", "debug_parallel_query", "force_parallel_mode", "synchronous_commit"}
 )
+LISTED_TEXTS: Final = frozenset(
+    [
+        "application_name",
+        "backtrace_functions",
+        "client_encoding",
+        "createrole_self_grant",
+        "datestyle",
+        "default_tablespace",
+        "lc_messages",
+        "lc_monetary",
+        "lc_numeric",
+        "lc_time",
+        "log_connections",
+        "restrict_nonsystem_relation_kind",
+        "search_path",
+        "temp_tablespaces",
+        "timezone",
+    ]
+)
+"""A server does not start with a text that it cannot read: only those are offered that are known here."""
 UNLISTED_SESSION_LEVEL: Final = frozenset(
     [
         "allow_alter_system",

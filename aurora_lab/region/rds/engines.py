@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any, Final
 
 from aurora_lab.region.rds.certificates import AUTHORITY_NAMES
@@ -227,16 +228,17 @@ def _serverless(version: str) -> Document:
 def _lifecycles(number: str) -> list[Document]:
     if number not in LIFECYCLES:
         return []
-    begin, standard, extended = (f"{day}T00:00:00Z" for day in LIFECYCLES[number])
+    begin, standard, extended = LIFECYCLES[number]
+    afterwards = (date.fromisoformat(standard) + timedelta(days=1)).isoformat()
     return [
         {
             "LifecycleSupportName": "open-source-rds-standard-support",
-            "LifecycleSupportStartDate": begin,
-            "LifecycleSupportEndDate": standard,
+            "LifecycleSupportStartDate": f"{begin}T00:00:00Z",
+            "LifecycleSupportEndDate": f"{standard}T23:59:59Z",
         },
         {
             "LifecycleSupportName": "open-source-rds-extended-support",
-            "LifecycleSupportStartDate": standard,
-            "LifecycleSupportEndDate": extended,
+            "LifecycleSupportStartDate": f"{afterwards}T00:00:00Z",
+            "LifecycleSupportEndDate": f"{extended}T23:59:59Z",
         },
     ]

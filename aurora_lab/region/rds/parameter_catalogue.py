@@ -33,12 +33,15 @@ INTEGER = re.compile(r"-?[0-9]{1,19}")
 FLOAT = re.compile(r"-?[0-9]{1,320}(\.[0-9]{1,320})?([eE][-+]?[0-9]{1,3})?")
 NAME = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"[^",]+")'
 NAMES = re.compile(rf"(?:{NAME}(?:\s*,\s*{NAME})*)?")
+ASPECT = "(?:receipt|authentication|authorization|setup_durations|all)"
 # A server does not start with a value that it cannot read, so texts with a grammar are checked here.
 GRAMMARS: Final[Mapping[str, re.Pattern[str]]] = {
     "createrole_self_grant": re.compile(r"(?:(?:set|inherit)(?:\s*,\s*(?:set|inherit))?)?"),
     "datestyle": re.compile(
         r"(?:iso|sql|postgres|german)(?:\s*,\s*(?:dmy|mdy|ymd))?|dmy|mdy|ymd", re.IGNORECASE
     ),
+    # A list of aspects from PostgreSQL 18 on, which still reads the old spellings of on and off.
+    "log_connections": re.compile(rf"(?:{ASPECT}(?:\s*,\s*{ASPECT})*|on|off|true|false|yes|no|[01])?"),
     "restrict_nonsystem_relation_kind": re.compile(
         r"(?:(?:view|foreign-table)(?:\s*,\s*(?:view|foreign-table))?)?"
     ),
@@ -165,6 +168,7 @@ def _listed(row: Mapping[str, Any]) -> bool:
         row["context"] in SESSION_CONTEXTS
         and not row["category"].startswith(aurora.UNLISTED_CATEGORIES)
         and name not in aurora.UNLISTED_SESSION_LEVEL
+        and (row["vartype"] != "string" or name in aurora.LISTED_TEXTS)
     )
 
 

@@ -99,8 +99,8 @@ def test_the_major_version_and_its_support(call: Client) -> None:
     [version] = call("DescribeDBMajorEngineVersions", Engine="aurora-postgresql")["DBMajorEngineVersions"]
     assert version["MajorEngineVersion"] == "17"
     standard, extended = version["SupportedEngineLifecycles"]
-    assert standard["LifecycleSupportEndDate"] == "2030-02-28T00:00:00Z"
-    assert extended["LifecycleSupportStartDate"] == standard["LifecycleSupportEndDate"]
+    assert standard["LifecycleSupportEndDate"] == "2030-02-28T23:59:59Z"
+    assert extended["LifecycleSupportStartDate"] == "2030-03-01T00:00:00Z"
     assert call("DescribeDBMajorEngineVersions", MajorEngineVersion="9")["DBMajorEngineVersions"] == []
 
 

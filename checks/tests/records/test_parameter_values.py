@@ -152,3 +152,34 @@ def test_figures_that_lessons_teach(call: Client, region: PlainRegion) -> None:
 def _bounds(text: str) -> tuple[int, int]:
     low, _, high = text[1:].partition("-")
     return int(text[0] + low), int(high)
+
+
+def test_a_text_that_this_project_does_not_know_is_not_offered(call: Client, region: PlainRegion) -> None:
+    """A later PostgreSQL may bring texts that a server must be able to read; a number has its range."""
+    text, number = (
+        {**row, "name": f"brand_new_{row['vartype']}", "context": "user", "category": "Query Tuning"}
+        for row in SETTINGS
+        if row["name"] in ("search_path", "work_mem")
+    )
+    region.catalogue.settings = [*SETTINGS, text, number]
+    shown = call.parameters(DEFAULT_GROUP)
+    assert "brand_new_string" not in shown
+    assert shown["brand_new_integer"]["AllowedValues"] == "64-2147483647"
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [("all", True), ("receipt, authorization", True), ("1", True), ("", False), ("some", False)],
+)
+def test_log_connections_of_postgresql_18(
+    call: Client, region: PlainRegion, cluster_group: str, value: str, taken: bool
+) -> None:
+    region.catalogue.settings = [
+        {**row, "vartype": "string"} if row["name"] == "log_connections" else row for row in SETTINGS
+    ]
+    parameters = [{"ParameterName": "log_connections", "ParameterValue": value, "ApplyMethod": "immediate"}]
+    asked = {"DBClusterParameterGroupName": cluster_group, "Parameters": parameters}
+    if taken:
+        call("ModifyDBClusterParameterGroup", **asked)
+    else:
+        assert refused(call, "ModifyDBClusterParameterGroup", **asked)[0] == "InvalidParameterValue"
