@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-import boto3
+import boto3  # type: ignore[import-untyped]
 import psycopg
 from botocore.config import Config
 from jupyter_client.manager import KernelManager

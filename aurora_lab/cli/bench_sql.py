@@ -96,7 +96,8 @@ def transactions_per_second(bench: Bench, clients: int) -> tuple[float, float]:
     host = status["endpoint"]
     through, past = (info.address, info.port), ("127.0.0.1", status["instances"][0]["server_port"])
     _pgbench(bench, host, through, "-i", "-s", "10", "-q")
-    routed, direct = [], []
+    routed: list[float] = []
+    direct: list[float] = []
     for _ in range(SLICES):
         for address, figures in ((through, routed), (past, direct)):
             options = ("-S", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, 2)))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from aurora_lab.cluster.types import Master, ParameterError
 from aurora_lab.region.clock import timestamp
@@ -12,6 +15,8 @@ from aurora_lab.region.notices import notify
 from aurora_lab.region.store import Document
 from aurora_lab.region.worker import ClusterWorker
 from aurora_lab.runtime.base import ServerStartError
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +73,7 @@ def _start(worker: ClusterWorker, cluster: Document) -> bool:
     writer = worker.writer(cluster)
     if writer is not None:
         _start_instance(worker, cluster, writer)
-        for reader in worker.readers(cluster):
-            _start_instance(worker, cluster, reader)
+        _at_once(lambda reader: _start_instance(worker, cluster, reader), worker.readers(cluster))
 
     def started(item: Document) -> None:
         item["Status"] = "available"
@@ -165,11 +169,23 @@ def _next_instance_step(worker: ClusterWorker, cluster: Document) -> bool:
     }
     # An instance that is to go must not wait for one that cannot come.
     ordered = sorted(worker.instances(cluster), key=lambda item: item["DBInstanceStatus"] != "deleting")
+    new = [item for item in worker.readers(cluster) if item["DBInstanceStatus"] == "creating"]
+    together = len(new) > 1 and ordered[0]["DBInstanceStatus"] != "deleting"
+    if together and any(_at_once(lambda instance: _create_instance(worker, cluster, instance), new)):
+        return True
     for instance in ordered:
         step = steps.get(instance["DBInstanceStatus"])
         if step is not None and step(worker, cluster, instance):
             return True
     return False
+
+
+def _at_once(step: Callable[[Document], T], instances: list[Document]) -> list[T]:
+    """Take a step for several instances at the same time; raises what the first that failed has raised."""
+    if not instances:
+        return []
+    with ThreadPoolExecutor(len(instances), thread_name_prefix="instance") as pool:
+        return list(pool.map(step, instances))
 
 
 def _create_instance(worker: ClusterWorker, cluster: Document, instance: Document) -> bool:

@@ -70,6 +70,7 @@ class ClusterWorker(threading.Thread):
         self.started: set[str] = set()
         """Resource ids of the servers that this worker has started or taken over."""
         self._serving: frozenset[str] = frozenset()
+        self._serving_lock = threading.Lock()
         self._silent_since: dict[str, float] = {}
         self._next_measurement = 0.0
         self._wake = threading.Event()
@@ -175,9 +176,10 @@ class ClusterWorker(threading.Thread):
 
     def set_serving(self, resource_id: str, serving: bool) -> None:
         """Note whether an instance takes connections, and let the endpoints follow."""
-        now = self._serving | {resource_id} if serving else self._serving - {resource_id}
-        if now != self._serving:
-            self._serving = now
+        with self._serving_lock:
+            before = self._serving
+            self._serving = before | {resource_id} if serving else before - {resource_id}
+        if self._serving != before:
             self.region.touch()
 
     def publish(self, cluster: Document) -> None:

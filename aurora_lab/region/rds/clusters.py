@@ -31,6 +31,7 @@ from aurora_lab.region.rds.waiting import wait_until_settled
 from aurora_lab.region.store import Document
 
 if TYPE_CHECKING:
+    from aurora_lab.region.api.context import RequestContext
     from aurora_lab.region.core import Region
 
 CLUSTER_QUOTA = 40
@@ -81,7 +82,7 @@ class ClusterActions:
 
     def describe_db_clusters(
         self,
-        context: object,
+        context: RequestContext,
         *,
         DBClusterIdentifier: str | None = None,
         Filters: list[dict[str, Any]] | None = None,

@@ -20,6 +20,7 @@ from aurora_lab.region.rds.waiting import wait_until_settled
 from aurora_lab.region.store import Document
 
 if TYPE_CHECKING:
+    from aurora_lab.region.api.context import RequestContext
     from aurora_lab.region.core import Region
 
 INSTANCE_QUOTA = 40
@@ -112,7 +113,7 @@ class InstanceActions:
 
     def describe_db_instances(
         self,
-        context: object,
+        context: RequestContext,
         *,
         DBInstanceIdentifier: str | None = None,
         Filters: list[dict[str, Any]] | None = None,

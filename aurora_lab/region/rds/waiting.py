@@ -15,6 +15,7 @@ from aurora_lab.region.store import Document
 from aurora_lab.region.worker import SETTLED
 
 if TYPE_CHECKING:
+    from aurora_lab.region.api.context import RequestContext
     from aurora_lab.region.core import Region
 
 HOLD_SECONDS = 20.0
@@ -22,7 +23,7 @@ HOLD_SECONDS = 20.0
 
 
 def wait_until_settled(
-    region: Region, context: object, found: Callable[[], list[Document]], status: str
+    region: Region, context: RequestContext, found: Callable[[], list[Document]], status: str
 ) -> None:
     """Hold a waiter's call until no document that it asks for is in a passing status, 20 s at most."""
 
