@@ -37,8 +37,6 @@ NOT_FOR_LEARNERS = {
         "nbgrader.server_extensions.course_list",
         "jupyterlab_jupytext",
         "notebook",
-        # It would start the machine's language servers and write into the workspace.
-        "jupyter_lsp",
     ),
     "browser": (
         "@jupyter/nbgrader",
@@ -198,6 +196,10 @@ def arguments(session: Session, notebook: str | None, port: int, browser: bool) 
         "Application.logging_config": _log_to(session.log),
         "IdentityProvider.token": session.token(),
         "MultiKernelManager.default_kernel_name": "python3",
+        # Else each kernel warns, on the learner's terminal, that others on this machine could listen.
+        "KernelManager.transport_encryption": "auto" if _can_encrypt() else "disabled",
+        # It would start language servers that it finds on the machine and write files for them.
+        "LanguageServerManager.autodetect": False,
         # Nothing is fetched from outside: no news, no look for updates, no list of extensions.
         "LabApp.news_url": None,
         "LabApp.check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
@@ -273,6 +275,12 @@ def _answers(url: str, token: str) -> bool:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError, ValueError):
         return False
+
+
+def _can_encrypt() -> bool:
+    import zmq  # noqa: PLC0415 - JupyterLab's
+
+    return bool(zmq.has("curve"))
 
 
 def _windows_subsystem() -> bool:

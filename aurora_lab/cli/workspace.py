@@ -10,7 +10,8 @@ The rules, for each file of the course:
                                   put beside it, under a name of its own, once
 
 What was copied is known by its hash, kept in `.aurora-lab/manifest.json`. A lost or damaged manifest makes
-files count as the learner's, never the other way round; so does a copy that was interrupted.
+files count as the learner's, never the other way round; so does a copy that was interrupted. Of a notebook the
+cells are hashed, and not what JupyterLab notes beside them when it is only opened.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from aurora_lab.cli.failure import LabError
 
@@ -125,14 +128,14 @@ class Workspace:
         _write(target, content)
         self.manifest.parent.mkdir(parents=True, exist_ok=True)
         known = self._read_manifest()
-        known[lesson.name] = _digest(content)
+        known[lesson.name] = _digest(lesson.name, content)
         known.pop(f"offered:{lesson.name}", None)
         _write(self.manifest, json.dumps({"version": 1, "files": known}, indent=1, sort_keys=True).encode())
         return backup
 
     def _refresh_one(self, name: str, content: bytes, known: dict[str, str], report: Report) -> None:
         target = self.folder / name
-        new = _digest(content)
+        new = _digest(name, content)
         if not target.exists() and not target.is_symlink():
             _write(target, content)
             report.copied.append(name)
@@ -178,13 +181,24 @@ def _files(course: Path) -> Iterator[tuple[str, bytes]]:
             yield relative.as_posix(), path.read_bytes()
 
 
-def _digest(content: bytes) -> str:
+def _digest(name: str, content: bytes) -> str:
+    """The hash of what a learner can change in the file."""
+    if name.endswith(".ipynb"):
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            cells = [_cell(cell) for cell in json.loads(content)["cells"]]
+            content = json.dumps(cells, sort_keys=True).encode()
     return hashlib.sha256(content).hexdigest()
+
+
+def _cell(cell: dict[str, Any]) -> dict[str, Any]:
+    """A cell in one of the several ways in which it can be written down: text whole, nothing empty."""
+    text = {name: "".join(value) if name == "source" else value for name, value in cell.items()}
+    return {name: value for name, value in text.items() if value not in ({}, [], None)}
 
 
 def _digest_of(path: Path) -> str | None:
     """The hash of a plain file; None for what this module would never have put there."""
-    return None if path.is_symlink() or not path.is_file() else _digest(path.read_bytes())
+    return None if path.is_symlink() or not path.is_file() else _digest(path.name, path.read_bytes())
 
 
 def _write(path: Path, content: bytes) -> None:

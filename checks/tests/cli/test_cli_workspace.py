@@ -48,6 +48,22 @@ def test_an_untouched_lesson_is_refreshed(mine: Workspace, course: Path) -> None
     assert (mine.folder / LESSON).read_text() == "second version"
 
 
+def test_a_notebook_that_was_only_opened_counts_as_untouched(mine: Workspace, course: Path) -> None:
+    opened = json.loads((mine.folder / LESSON).read_text())
+    opened["metadata"] = {"kernelspec": {"name": "python3"}, "language_info": {"name": "python"}}
+    opened["cells"][0]["source"] = [opened["cells"][0]["source"]]
+    (mine.folder / LESSON).write_text(json.dumps(opened, indent=1))
+    assert mine.refresh(course).refreshed == []
+    later = json.loads((course / LESSON).read_text())
+    later["cells"][0]["source"] = "# Second version"
+    (course / LESSON).write_text(json.dumps(later))
+    assert mine.refresh(course).refreshed == [LESSON]
+    ran = {**later, "cells": [{**later["cells"][0], "outputs": [{"text": "42"}]}]}
+    (mine.folder / LESSON).write_text(json.dumps(ran))
+    (course / LESSON).write_text(json.dumps({**later, "cells": []}))
+    assert mine.refresh(course).refreshed == [], "a cell's output is the learner's"
+
+
 def test_a_touched_lesson_gets_the_new_version_beside_it_once(mine: Workspace, course: Path) -> None:
     (mine.folder / LESSON).write_text("my work")
     assert mine.refresh(course).beside == []
