@@ -118,7 +118,7 @@ class GradedNotebook(IPyNbFile):  # type: ignore[misc]
         with ExitStack() as stack:
             self.region = stack.enter_context(fresh_region(options.grade_scale, options.grade_runtime))
             self.kernel = GradingKernel(self.region.workspace, self.region.environment())
-            stack.callback(_stop, self.kernel)
+            stack.callback(self.kernel.close)
             self._open = stack.pop_all()
         self.view = RegionView.of(self.region.home)
         self.begun: set[str] = set()
@@ -250,8 +250,3 @@ class RestItem(_Item):
             raise ExerciseFailedError(
                 Verdict("", False, CELL_FAILED, failures[0], "Cells that run without an error."), failures
             )
-
-
-def _stop(kernel: GradingKernel) -> None:
-    if kernel.is_alive():
-        kernel.stop()

@@ -61,6 +61,11 @@ class GradingKernel(RunningKernel):  # type: ignore[misc]
                 self.reply = dict(message["content"])
                 return
 
+    def close(self) -> None:
+        """End the kernel, dead or alive, and let go of all that belongs to it. May be called twice."""
+        if hasattr(self, "km"):
+            self.stop()
+
     def failure(self) -> str:
         """What the last reply says went wrong, in one line; empty where nothing did."""
         if self.reply.get("status") == "ok":

@@ -1,0 +1,161 @@
+"""The notebook's side: cards that say one thing at a time, and never a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aurora_lab.course.cards import Card, Mood
+from aurora_lab.course.checker import CheckerGoneError
+from aurora_lab.course.lab import Lab
+from aurora_lab.course.places import CourseError
+from aurora_lab.region.home import Home
+
+ABOUT = {
+    "id": "99.1",
+    "title": "One",
+    "points": 1,
+    "hints": 3,
+    "variables": ["x"],
+    "letters": "abc",
+    "right": "b",
+    "why": "Because of [1.1].",
+}
+HINTS = ["a nudge", "a pointer", "nearly it:\nline 1\nline 2"]
+
+
+class FakeChecker:
+    """Answers as the checker's process would; `x == 3` passes."""
+
+    def __init__(self) -> None:
+        self.broken: Exception | None = None
+
+    def request(self, **request: Any) -> dict[str, Any]:
+        if self.broken:
+            raise self.broken
+        if request["op"] == "about":
+            return {"exercises": [ABOUT]}
+        if request["op"] == "hint":
+            return {"hint": HINTS[request["number"]], "count": 3}
+        passed = request["evidence"].get("x") == 3
+        return {
+            "exercise": "99.1",
+            "passed": passed,
+            "name": "" if passed else "not-three",
+            "seen": f"x is {request['evidence'].get('x')}.",
+            "expected": "" if passed else "3.",
+            "explanation": "" if passed else "Count again.",
+        }
+
+
+class Notebook:
+    """A lab, its checker and the notebook's variables."""
+
+    def __init__(self, folder: Path) -> None:
+        self.variables: dict[str, Any] = {}
+        self.checker = FakeChecker()
+        self.lab = Lab(Home(folder), self._namespace, self.checker)  # type: ignore[arg-type]
+
+    def _namespace(self) -> Mapping[str, Any]:
+        return self.variables
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Notebook:
+    return Notebook(tmp_path)
+
+
+def test_a_failure_says_what_was_seen_expected_and_one_hint(notebook: Notebook) -> None:
+    notebook.variables["x"] = 4
+    first, second = repr(notebook.lab.check("99.1")), repr(notebook.lab.check("99.1"))
+    assert "✗ 99.1 One: not yet" in first
+    assert "x is 4." in first
+    assert "Count again." in first
+    assert "a nudge" in first
+    assert "a pointer" not in first
+    assert "a pointer" in second
+    assert "a nudge" not in second
+
+
+def test_hints_asked_for_are_not_shown_twice_by_a_check(notebook: Notebook) -> None:
+    shown = [repr(notebook.lab.hint("99.1")) for _ in range(4)]
+    assert ["nudge" in shown[0], "pointer" in shown[1], "nearly" in shown[2], "nearly" in shown[3]] == [
+        True
+    ] * 4
+    assert 'lab.hint("99.1")' in repr(notebook.lab.check("99.1"))
+
+
+def test_a_pass_tells_what_the_prediction_was_worth(notebook: Notebook) -> None:
+    notebook.lab.predict("99.1", "a")
+    notebook.variables["x"] = 3
+    card = notebook.lab.check("99.1")
+    assert card.passed
+    assert "You predicted a; it is b. Because of [1.1]." in repr(card)
+
+
+def test_a_prediction_is_asked_for_until_it_is_one_of_the_letters(notebook: Notebook) -> None:
+    assert "Choose one of a, b, c" in repr(notebook.lab.predict("99.1", "?"))
+    assert "Choose one of a, b, c" in repr(notebook.lab.predict("99.1", "ab"))
+    assert "Noted: b" in repr(notebook.lab.predict("99.1", " B "))
+    assert "first prediction, b, stands" in repr(notebook.lab.predict("99.1", "c"))
+
+
+def test_no_prediction_after_the_experiment(notebook: Notebook) -> None:
+    notebook.variables["x"] = 3
+    notebook.lab.check("99.1")
+    assert "seen the experiment already" in repr(notebook.lab.predict("99.1", "b"))
+
+
+def test_evidence_is_taken_as_it_is_now(notebook: Notebook) -> None:
+    notebook.variables["x"] = 3
+    assert notebook.lab.check("99.1").passed
+    del notebook.variables["x"]
+    assert not notebook.lab.check("99.1").passed
+
+
+def test_evidence_that_is_not_plain_is_refused_in_a_sentence(notebook: Notebook) -> None:
+    notebook.variables["x"] = object()
+    assert "`x` holds a object" in repr(notebook.lab.check("99.1"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [CheckerGoneError("The checker is gone."), CourseError("There is nothing."), OSError(28, "disk full")],
+)
+def test_whatever_breaks_is_a_card(notebook: Notebook, error: Exception) -> None:
+    notebook.checker.broken = error
+    for card in (notebook.lab.check("99.1"), notebook.lab.hint("99.1"), notebook.lab.predict("99.1", "a")):
+        assert isinstance(card, Card)
+        assert not card.passed
+
+
+def test_a_map_without_a_region_says_what_to_do(notebook: Notebook) -> None:
+    assert "aurora-lab start" in repr(notebook.lab.map())
+
+
+def test_an_unknown_exercise_is_named(notebook: Notebook) -> None:
+    assert "There is no exercise '99.7'" in repr(notebook.lab.check("99.7"))
+
+
+def test_a_card_is_the_same_in_html_and_escapes_what_it_shows() -> None:
+    card = Card(Mood.FAIL, "Title", (("Seen", "`<b>` & more"), ("Hint 1 of 3", "do:\n<i>this</i>")))
+    html = card._repr_mimebundle_()["text/html"]
+    assert "<code>&lt;b&gt;</code> &amp; more" in html
+    assert "<pre" in html
+    assert "&lt;i&gt;this" in html
+    assert "<script" not in html
+    assert "  Seen:       `<b>` & more" in repr(card)
+
+
+def test_importing_the_package_is_light() -> None:
+    code = (
+        "import sys, aurora_lab; "
+        "print([name for name in ('boto3', 'botocore', 'psycopg', 'IPython') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
