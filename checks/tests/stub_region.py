@@ -11,6 +11,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from xml.etree import ElementTree
 
@@ -56,9 +57,15 @@ def serving(providers: Mapping[str, object], **options: Any) -> Iterator[HttpSer
         server.close()
 
 
+@cache
+def _session() -> boto3.session.Session:
+    # Shared, so that each service's model is read once.
+    return boto3.session.Session()
+
+
 def boto(server: HttpServer, service: str, region: str = "us-west-2", **config: Any) -> Any:
     """A boto3 client of a server. It tries once: a test wants to see the first answer."""
-    return boto3.session.Session().client(
+    return _session().client(
         service,
         region_name=region,
         endpoint_url=f"http://127.0.0.1:{server.port}",
