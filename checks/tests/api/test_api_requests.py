@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aurora_lab.region.api.app import Application, make_app
+from aurora_lab.region.api.dispatch import provider_mistakes
 from aurora_lab.region.api.errors import AwsError, fault
 from fuzzing import authorization
 from stub_region import StubProvider, call, error_of, rds
@@ -310,3 +311,21 @@ def test_repeated_text_is_cut_and_made_harmless(app: Application) -> None:
 def test_markers_are_opaque_but_checked(app: Application) -> None:
     forged = base64.b64encode(b"20:DescribeEvents").decode().replace("=", "%3D")
     assert rds(app, "DescribeEvents", f"Marker={forged}")[1] == "InvalidParameterValue"
+
+
+def test_what_does_not_fit_the_model_is_found() -> None:
+    class Careless:
+        def describe_db_clusters(
+            self, _context: object, *, DBClusterIdentifier: str, Typo: str = ""
+        ) -> None: ...
+
+        def describe_clusters(self, _context: object) -> None: ...
+
+        def delete_db_cluster(self, _context: object, *, DBClusterIdentifier: str, **_: object) -> None: ...
+
+    assert provider_mistakes("rds", Careless) == [
+        "describe_clusters: rds has no such operation",
+        "describe_db_clusters: DBClusterIdentifier needs a default, clients may leave it out",
+        "describe_db_clusters: Typo is not a parameter of the operation",
+    ]
+    assert provider_mistakes("rds", Rds) == []
