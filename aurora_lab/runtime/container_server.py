@@ -19,10 +19,11 @@ _REMOVAL_SECONDS = 10.0
 class ContainerServer:
     """A server that runs in a container."""
 
-    def __init__(self, client: Any, spec: ServerSpec, identifier: str) -> None:
+    def __init__(self, client: Any, spec: ServerSpec, identifier: str, *, in_sight: bool) -> None:
         self.spec = spec
         self.identifier = identifier
         self._client = client
+        self._in_sight = in_sight
         self._process: psutil.Process | None = None
 
     @property
@@ -40,7 +41,10 @@ class ContainerServer:
         main = self._main()
         if main is not None:
             return processes.alive(main)
-        return bool(self._state().get("Running"))
+        state = self._state()
+        if not state.get("Running"):
+            return False
+        return not self._in_sight or _alive(int(state.get("Pid", 0)))
 
     def wait(self, seconds: float) -> bool:
         """Wait until the server has ended; return whether it has within `seconds`.
@@ -160,3 +164,10 @@ class ContainerServer:
                 self._client.ping()
             return False
         return True
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return processes.alive(psutil.Process(pid))
+    except (psutil.Error, ValueError):
+        return False

@@ -7,7 +7,6 @@ import hashlib
 import shlex
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,7 @@ class ContainerRuntime(files.ServerFiles):
         self._client = engine.connect(answer_seconds)
         try:
             self.image = image.ensure_image(self._client)
+            self._in_sight = engine.in_sight(self._client)
         except BaseException:
             self._client.close()
             raise
@@ -83,6 +83,7 @@ class ContainerRuntime(files.ServerFiles):
         while server is None or not self._ready(server):
             if server is None or not server.running():
                 if created is not None:
+                    created.wait_removed()  # the engine lets go of the port with it
                     raise ServerStartError(why_it_ended(spec))
                 # None was found, or one that was just ending: the engine learns of it a moment later.
                 processes.end_servers_on(spec.data)
@@ -100,9 +101,9 @@ class ContainerRuntime(files.ServerFiles):
         """The running server of this spec that an earlier region left, or None. Raises RuntimeUnavailableError."""
         spec = processes.resolved(spec)
         for found in self._servers(f"{_LABEL}data={spec.data}"):
-            if found["State"] in {"running", "paused"}:
-                port = int(found["Labels"][f"{_LABEL}port"])
-                return ContainerServer(self._client, replace(spec, port=port), found["Id"])
+            server = self._server_of(found)
+            if server.running():
+                return server
         return None
 
     def strays(self, below: Path, known: Collection[str]) -> list[Server]:
@@ -118,7 +119,7 @@ class ContainerRuntime(files.ServerFiles):
             if not data.is_relative_to(below):
                 continue
             server = self._server_of(found)
-            if found["State"] not in {"running", "paused"}:
+            if not server.running():
                 server.kill()
             elif server.spec.name not in known:
                 servers.append(server)
@@ -153,9 +154,9 @@ class ContainerRuntime(files.ServerFiles):
             try:
                 with engine.answering():
                     container.start()
-                return ContainerServer(self._client, spec, container.get_container_id())
-            except engine.RefusedError as error:
-                said = engine.reason(error)
+                return self._server(spec, container.get_container_id())
+            except engine.RefusalError as error:
+                said = error.said
                 if "is already in use by container" in said and time.monotonic() < deadline:
                     self._clear_name(spec)
                     continue
@@ -214,7 +215,7 @@ class ContainerRuntime(files.ServerFiles):
                     f"A container named {spec.name} that is not this server's is in the way. "
                     f"Remove it with `docker rm -f {spec.name}`."
                 )
-            server = ContainerServer(self._client, spec, container["Id"])
+            server = self._server(spec, container["Id"])
             server.kill()
             server.wait_removed()
 
@@ -229,11 +230,11 @@ class ContainerRuntime(files.ServerFiles):
 
     def _remove_network(self) -> None:
         """Remove the home's network, unless servers run on it."""
-        ours = self._servers(f"{_LABEL}home={self.home}")
-        if any(found["State"] in {"running", "paused"} for found in ours):
+        ours = [self._server_of(found) for found in self._servers(f"{_LABEL}home={self.home}")]
+        if any(server.running() for server in ours):
             return
-        for found in ours:  # those that are just being put away
-            self._server_of(found).wait_removed()
+        for server in ours:  # those that are just being put away
+            server.wait_removed()
         with engine.answering(), contextlib.suppress(engine.RefusedError):  # gone, or another process uses it
             self._client.api.remove_network(self._network)
 
@@ -242,7 +243,10 @@ class ContainerRuntime(files.ServerFiles):
         labels = found["Labels"]
         name, port = labels[f"{_LABEL}name"], int(labels[f"{_LABEL}port"])
         spec = ServerSpec(name, Path(labels[f"{_LABEL}root"]), Path(labels[f"{_LABEL}data"]), port)
-        return ContainerServer(self._client, spec, found["Id"])
+        return self._server(spec, found["Id"])
+
+    def _server(self, spec: ServerSpec, identifier: str) -> ContainerServer:
+        return ContainerServer(self._client, spec, identifier, in_sight=self._in_sight)
 
     def _ensure_network(self) -> None:
         with engine.answering():

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from aurora_lab.runtime import files, probe, processes
-from aurora_lab.runtime.base import Server, ServerSpec, ServerStartError, ToolError
+from aurora_lab.runtime.base import RuntimeUnavailableError, Server, ServerSpec, ServerStartError, ToolError
 from aurora_lab.runtime.binaries import Binaries, find_binaries
 from aurora_lab.runtime.logs import HOST, ServerLog, last_words, tail, why_it_ended
 
@@ -120,8 +120,12 @@ class EmbeddedRuntime(files.ServerFiles):
         Raises ToolError with the tool's last words, also when it takes longer than `seconds` (it is ended).
         """
         name, *arguments = command
+        try:
+            program = self.binaries.path(name)
+        except RuntimeUnavailableError as error:
+            raise ToolError(str(error)) from error
         process = subprocess.Popen(
-            [str(self.binaries.path(name)), *arguments],
+            [str(program), *arguments],
             cwd=root,
             env={**self._environment(root), **(env or {})},
             stdin=subprocess.DEVNULL,

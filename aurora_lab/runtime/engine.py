@@ -20,10 +20,21 @@ CALL_SECONDS = 30.0
 """Longest wait for one answer of the engine; a loaded machine needs up to 5 s to start a container."""
 ADVICE = "Start the engine, or use the embedded runtime (`aurora-lab start --runtime embedded`)."
 
+
+class RefusalError(RuntimeUnavailableError):
+    """The engine answered, and would not do what it was asked; `said` is its own word."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"The container engine refuses: {said}.")
+        self.said = said
+
+
 NotFoundError = docker.errors.NotFound
 RefusedError = docker.errors.APIError
 
 
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC
+"""Its inode, which the kernel fixes."""
 TIMED_OUT = (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError)
 """What a call that waits raises when its time is up: on a Unix socket it is the second."""
 
@@ -90,13 +101,28 @@ def is_native(client: Any) -> bool:
     )
 
 
+def in_sight(client: Any) -> bool:
+    """Whether every process in a container is also a process that we see.
+
+    It is where the engine runs on our kernel and we are in that kernel's first process namespace. Then a
+    container whose process is gone has ended, though the engine learns of it a moment later.
+    """
+    with answering():
+        there = client.version()
+    try:
+        first = Path("/proc/self/ns/pid").stat().st_ino == _FIRST_PID_NAMESPACE
+    except OSError:
+        return False
+    return first and there.get("KernelVersion") == platform.release()
+
+
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
-    """Turn an engine that does not answer into RuntimeUnavailableError; its refusals pass through."""
+    """Turn an engine that does not answer into RuntimeUnavailableError, a refusal into RefusalError."""
     try:
         yield
-    except docker.errors.APIError:
-        raise
+    except docker.errors.APIError as error:
+        raise RefusalError(reason(error)) from error
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
         raise RuntimeUnavailableError(
             f"The container engine does not answer ({_short(error)}). {ADVICE}"

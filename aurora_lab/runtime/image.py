@@ -7,6 +7,7 @@ handed to the engine. Nothing is ever pulled.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import shutil
@@ -28,7 +29,12 @@ MAJOR = 17
 VERSION_LABEL = "aurora-lab.postgresql"
 BUILD_LABEL = "aurora-lab.build"
 PREFIX = "opt/postgresql"
-PROGRAMS = ("sh", "cp", "mv", "rm", "cat", "ls", "mkdir", "sleep", "timeout", "id", "test", "true", "gzip")
+PROGRAMS = (
+    *("sh", "env", "id", "test", "true", "false", "sleep", "timeout", "date"),
+    *("cat", "cp", "mv", "rm", "ls", "mkdir", "df", "du", "gzip"),
+    *("grep", "head", "sed", "tail", "tr"),
+)
+"""A shell, what archive and restore commands use, and what a learner looks around with."""
 _PATH = f"/{PREFIX}/bin:/usr/local/bin:/usr/bin:/bin"
 _LIBRARY = re.compile(r"(?:=>\s+)?(/\S+)\s+\(0x")
 _ACCOUNTS = {
@@ -87,7 +93,7 @@ def ensure_image(client: Any, binaries: Binaries | None = None) -> NodeImage:
             f"Build it with `docker build -t {name} docker/postgres`."
         )
     binaries = binaries or find_binaries()
-    wanted = fingerprint(binaries.folder.parent)
+    wanted = _build(binaries)
     name = image_name(binaries.major)
     if image and build == wanted and name in image.tags:
         return NodeImage(image.id, name, binaries.version)
@@ -98,6 +104,12 @@ def ensure_image(client: Any, binaries: Binaries | None = None) -> NodeImage:
             f"The engine took the image {name} and does not have it. {engine.ADVICE}"
         )
     return NodeImage(found.identifier, name, binaries.version, made=True)
+
+
+def _build(binaries: Binaries) -> str:
+    """Names what an image is made of: when it changes, the image is made anew."""
+    contents = " ".join((fingerprint(binaries.folder.parent), *PROGRAMS, *_ACCOUNTS.values()))
+    return hashlib.sha256(contents.encode()).hexdigest()[:12]
 
 
 def _make(client: Any, binaries: Binaries, name: str, build: str) -> None:

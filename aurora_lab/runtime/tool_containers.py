@@ -71,10 +71,10 @@ class ToolContainers:
                     output, errors = self._start(call["Id"], seconds)
                     code = self._client.api.exec_inspect(call["Id"])["ExitCode"]
                 break
-            except engine.RefusedError as error:
+            except engine.RefusalError as error:
                 self.release(root)  # somebody else has removed or stopped it: make another, once
                 if attempt == 2:
-                    raise ToolError(f"{name} could not be run: {engine.reason(error)}") from error
+                    raise ToolError(f"{name} could not be run: {error.said}") from error
         if code == _ENDED:
             raise ToolError(f"{name} did not end within {seconds:g} s and was stopped")
         if code:
@@ -151,8 +151,8 @@ class ToolContainers:
             with engine.answering():
                 container.start()
                 return container.get_container_id()
-        except engine.RefusedError as error:
-            said = engine.reason(error)
+        except engine.RefusalError as error:
+            said = error.said
             with contextlib.suppress(Exception):
                 self._client.api.remove_container(container.get_container_id(), force=True)
             if "bind source path does not exist" in said:

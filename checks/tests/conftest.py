@@ -1,1 +1,56 @@
-"""Being here, it lets every test import the helpers that lie beside it."""
+"""Being here, it lets every test import the helpers that lie beside it; and gives tests servers to run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aurora_lab.runtime import processes
+from aurora_lab.runtime.base import Runtime, RuntimeUnavailableError
+from aurora_lab.runtime.select import choose
+
+ENOUGH_MEMORY = 2 << 30
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """A folder with a short path that the servers' user can reach, on memory-backed disk where it fits.
+
+    Afterwards it is gone, and so is every server that still runs on files in it.
+    """
+    memory = Path("/dev/shm")
+    fits = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ENOUGH_MEMORY
+    folder = Path(tempfile.mkdtemp(prefix="al-", dir=memory if fits else None)).resolve()
+    folder.chmod(0o755)
+    yield folder
+    for main, data in processes.main_processes(folder):
+        processes.kill(main, data)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _no_engine() -> str | None:
+    """Why no container can run here; None where one can. Makes the node image where it is missing."""
+    try:
+        runtime, _ = choose("containers", Path("/nowhere"))
+    except RuntimeUnavailableError as error:
+        return str(error)
+    runtime.close()
+    return None
+
+
+@pytest.fixture(params=["embedded", pytest.param("containers", marks=pytest.mark.containers)])
+def runtime(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[Runtime]:
+    """Each runtime in turn, with `server_folder` as its home; containers are skipped with the reason."""
+    if request.param == "containers" and (why := request.getfixturevalue("_no_engine")):
+        pytest.skip(f"containers cannot run here: {why}")
+    chosen, _ = choose(request.param, server_folder)
+    yield chosen
+    for server in chosen.strays(server_folder, ()):
+        server.kill()
+    chosen.close()
