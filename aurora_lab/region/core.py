@@ -13,13 +13,13 @@ from typing import Any
 from aurora_lab.cluster.plane import ClusterPlane
 from aurora_lab.cluster.template import Template
 from aurora_lab.endpoints.certificates import Authority
-from aurora_lab.endpoints.resolver import Resolver
 from aurora_lab.endpoints.router import Router
 from aurora_lab.endpoints.zone import Zone
 from aurora_lab.region.addresses import records
 from aurora_lab.region.clock import LabClock, timestamp
 from aurora_lab.region.home import Home
 from aurora_lab.region.identity import Identity, load_identity
+from aurora_lab.region.journal import Journal, NotingResolver
 from aurora_lab.region.lifecycle import next_step
 from aurora_lab.region.ports import free_server_port, router_address
 from aurora_lab.region.store import Document, Store
@@ -82,7 +82,8 @@ class Region:
         self.changed = threading.Condition()
         self.template = Template(runtime, home.data / "template")
         self.zone = Zone()
-        self.resolver = Resolver(self.zone, ttl=lambda: self.clock.real(DNS_TTL_SECONDS))
+        self.journal = Journal()
+        self.resolver = NotingResolver(self.journal, self.zone, lambda: self.clock.real(DNS_TTL_SECONDS))
         authority = Authority(home.certificates, self.identity.dns_id, self.identity.region)
         authority.ensure()
         self.certificate, self.key = authority.certificate, authority.key

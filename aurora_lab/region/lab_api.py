@@ -55,7 +55,11 @@ class LabApi:
     def _answer(self, request: Request) -> tuple[int, Any]:
         name = request.path.removeprefix("/_lab/")
         if request.method == "GET":
-            looks: dict[str, Callable[[], Any]] = {"status": self.status, "events": self._region.store.events}
+            looks: dict[str, Callable[[], Any]] = {
+                "status": self.status,
+                "events": self._region.store.events,
+                "connections": lambda: self.connections(request.args.get("host")),
+            }
             if name in looks:
                 return 200, looks[name]()
             return 404, {"error": f"There is nothing at {request.path}."}
@@ -94,6 +98,10 @@ class LabApi:
             "memory_bytes": _own_memory(),
             "clusters": [self._cluster(item) for item in region.store.all("DBCluster")],
         }
+
+    def connections(self, host: str | None) -> dict[str, Any]:
+        """The newest connections that the router led, to one host name or to all, oldest first."""
+        return {"connections": self._region.journal.connections(host)}
 
     def _cluster(self, cluster: Document) -> dict[str, Any]:
         return {
