@@ -29,6 +29,8 @@ def stub() -> Iterator[tuple[int, psutil.Process]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Else the C library keeps memory for each of the server's threads, and a leak could not be told from it.
+        env={**os.environ, "MALLOC_ARENA_MAX": "2"},
     ) as process:
         assert process.stdout is not None
         assert process.stdin is not None
