@@ -97,12 +97,10 @@ def check_postgresql(home: Home) -> Finding:
 
 def check_containers(home: Home) -> Finding:
     """Whether servers can be run as containers. Nothing needs them."""
-    reason = _containers(home)
-    if reason is None:
-        return Finding("Docker", Level.GOOD, "an engine answers and the image is there")
-    return Finding(
-        "Docker", Level.NOTE, reason, "The lab does not need Docker: it runs PostgreSQL by itself."
-    )
+    usable, why = _containers(home)
+    if usable:
+        return Finding("Docker", Level.GOOD, why)
+    return Finding("Docker", Level.NOTE, why, "The lab does not need Docker: it runs PostgreSQL by itself.")
 
 
 def check_jupyterlab() -> Finding:
@@ -278,20 +276,20 @@ def _safely(look: Callable[[], Finding]) -> Finding:
         return Finding("(check)", Level.NOTE, f"one check failed: {type(error).__name__}: {error}")
 
 
-def _containers(home: Home) -> str | None:
-    """Why containers cannot be used, or None where they can."""
+def _containers(home: Home) -> tuple[bool, str]:
+    """Whether the region would run on containers by itself, and why or why not. No image is made."""
     from aurora_lab.runtime.select import choose  # noqa: PLC0415 - asks the engine
 
     try:
-        runtime, _ = choose("containers", home.folder)
+        runtime, reason = choose("auto", home.folder)
     except RuntimeUnavailableError as error:
-        return str(error)
+        return False, str(error)
     runtime.close()
-    return None
+    return runtime.name == "containers", reason.partition(": ")[2]
 
 
 def _containers_instead(home: Home) -> str:
-    return "" if _containers(home) is not None else "Containers can be used instead: --runtime containers."
+    return "Containers can be used instead: --runtime containers." if _containers(home)[0] else ""
 
 
 def _aws_version(program: str) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from aurora_lab.cli.workspace import Workspace, default_workspace, find_lesson
 from aurora_lab.course.places import find_places
 from aurora_lab.region import client
 from aurora_lab.region.home import Home
+from aurora_lab.runtime.base import RuntimeUnavailableError
 
 
 @click.command("reset")
@@ -53,11 +55,27 @@ def _reset_region(home: Home, yes: bool) -> None:
             err=True,
         )
     client.stop(home)
+    _end_servers(home)
     stamp = f"{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
     moved = [_move_aside(folder, stamp) for folder in _folders(home)]
     click.echo(f"The region's folder is now {moved[-1]}. `aurora-lab start` makes a new one.")
     for other in moved[:-1]:
         click.echo(f"Its servers' files are now {other}.")
+
+
+def _end_servers(home: Home) -> None:
+    """End what a region that died has left running: it would go on writing into files that were moved."""
+    from aurora_lab.runtime.select import choose  # noqa: PLC0415 - asks the container engine
+
+    if not home.data.is_dir():
+        return
+    # The region's own runtime is not known any more; `auto` is containers, where there could be any.
+    for name in ("embedded", "auto"):
+        with suppress(RuntimeUnavailableError):
+            runtime, _ = choose(name, home.folder)
+            for server in runtime.strays(home.data, ()):
+                server.kill()
+            runtime.close()
 
 
 def _folders(home: Home) -> list[Path]:
