@@ -129,6 +129,8 @@ def _launch(home: Home, runtime: str, scale: float, progress: Progress, deadline
     command = [sys.executable, "-m", "aurora_lab.region.daemon"]
     command += ["--home", str(home.folder), "--runtime", runtime, "--scale", str(scale)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "AWS_"))}
+    # With a memory arena for each of its many threads, glibc would keep several times what is in use.
+    environment.setdefault("MALLOC_ARENA_MAX", "2")
     try:
         errors = (home.folder / "region.stderr").open("wb")
     except OSError as error:
@@ -149,14 +151,15 @@ def _launch(home: Home, runtime: str, scale: float, progress: Progress, deadline
     # A region that hangs while it starts must not hang its starter.
     guard = threading.Timer(max(0.0, deadline - time.monotonic()), process.kill)
     guard.start()
+    error = None
     try:
         with process.stdout as lines:
             for line in lines:
                 message = _message(line)
                 if "step" in message:
                     progress(message["step"])
-                if "error" in message and not message.get("running"):
-                    raise RegionError(message["error"])
+                if not message.get("running"):
+                    error = message.get("error", error)
                 if message.get("ready"):
                     process.returncode = 0  # It goes on by itself: nothing is to be waited for.
                     return True
@@ -164,6 +167,8 @@ def _launch(home: Home, runtime: str, scale: float, progress: Progress, deadline
         guard.cancel()
     if process.wait() == ALREADY_RUNNING:
         return False
+    if error is not None:
+        raise RegionError(error)
     last = ""
     with contextlib.suppress(OSError):
         last = (home.folder / "region.stderr").read_text(errors="replace").strip().rsplit("\n", 1)[-1]

@@ -106,7 +106,7 @@ def fail_over(worker: ClusterWorker, cluster: Document) -> bool:
     with store.transaction():
         worker.change_cluster(done)
         notify(region, "RDS-EVENT-0071", cluster["DBClusterIdentifier"], name=record["target"])
-        notify(region, "RDS-EVENT-0385", cluster["DBClusterIdentifier"])
+        notify(region, "RDS-EVENT-0385", record["target"])
     return True
 
 

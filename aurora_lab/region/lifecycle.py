@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from aurora_lab.cluster.types import Master, ParameterError
 from aurora_lab.region.clock import timestamp
 from aurora_lab.region.failover import begin_failover, best_target, fail_over
 from aurora_lab.region.notices import notify
+from aurora_lab.region.rds.parameter_effects import group_values
 from aurora_lab.region.store import Document
 from aurora_lab.region.worker import ClusterWorker
 from aurora_lab.runtime.base import ServerStartError
@@ -198,15 +200,24 @@ def _create_instance(worker: ClusterWorker, cluster: Document, instance: Documen
     if is_writer and "new_password" in cluster["_lab"]:
         _modify_cluster(worker, cluster)
     notify(worker.region, "RDS-EVENT-0005", instance["DBInstanceIdentifier"])
-    notify(worker.region, "RDS-EVENT-0385", cluster["DBClusterIdentifier"])
+    notify(worker.region, "RDS-EVENT-0385", instance["DBInstanceIdentifier"])
     return True
 
 
 def _start_instance(worker: ClusterWorker, cluster: Document, instance: Document) -> None:
     """Start or take over the server of an instance in its role, and show it as available."""
-    spec = worker.spec(cluster, instance)
     writer = worker.writer(cluster)
     worker.publish(cluster)
+    was_running = worker.plane.running(instance["DbiResourceId"])
+    booted_at = worker.region.now()
+    if not was_running:
+        # What was changed before it starts takes effect, also what waited for a reboot.
+        instance = {**instance, "_lab": {**instance["_lab"], "booted_at": booted_at}}
+    spec = worker.spec(cluster, instance)
+    booted_groups = {
+        "cluster": cluster["DBClusterParameterGroup"],
+        "instance": instance["DBParameterGroups"][0]["DBParameterGroupName"],
+    }
     try:
         if writer is None or instance["DBInstanceIdentifier"] == writer["DBInstanceIdentifier"]:
             worker.plane.start_writer(spec)
@@ -227,9 +238,10 @@ def _start_instance(worker: ClusterWorker, cluster: Document, instance: Document
         item["DBInstanceStatus"] = "available"
         item["_lab"]["parameters"] = dict(spec.parameters)
         item["_lab"]["restart"] = False
-        for group in item["DBParameterGroups"]:
-            group["ParameterApplyStatus"] = "in-sync"
-        item["_lab"]["cluster_group_status"] = "in-sync"
+        if not was_running:
+            item["_lab"]["booted_at"] = booted_at
+            item["_lab"]["booted_groups"] = booted_groups
+            item["_lab"].update(waiting_for_restart=False, parameters_failed=False)
 
     worker.watch(instance["DbiResourceId"])
     worker.region.update("DBInstance", instance["DBInstanceIdentifier"], ready)
@@ -294,7 +306,7 @@ def _delete_instance(worker: ClusterWorker, cluster: Document, instance: Documen
             worker.change_cluster(lambda item: item["_lab"].update(writer=heir))
     worker.region.touch()
     notify(worker.region, "RDS-EVENT-0003", identifier)
-    notify(worker.region, "RDS-EVENT-0385", cluster["DBClusterIdentifier"])
+    notify(worker.region, "RDS-EVENT-0385", instance["DBInstanceIdentifier"])
     remaining = worker.cluster()
     if remaining is not None:
         worker.publish(remaining)
@@ -307,29 +319,57 @@ def _delete_instance(worker: ClusterWorker, cluster: Document, instance: Documen
 def _parameters(worker: ClusterWorker, cluster: Document) -> bool:
     """Write what the parameter groups say now, where it differs from what was written last."""
     for instance in worker.instances(cluster):
-        spec = worker.spec(cluster, instance)
-        if instance["DBInstanceStatus"] != "available" or dict(spec.parameters) == instance["_lab"].get(
-            "parameters"
-        ):
+        if instance["DBInstanceStatus"] != "available":
             continue
-        try:
-            waiting = worker.plane.apply(spec)
-            status = "pending-reboot" if waiting else "in-sync"
-        except ParameterError:
-            log.exception("parameters of %s were not applied", instance["DBInstanceIdentifier"])
-            status = "failed-to-apply"
-
-        def applied(item: Document, parameters: dict[str, str], status: str) -> None:
-            item["_lab"]["parameters"] = parameters
-            item["_lab"]["cluster_group_status"] = status
-            for group in item["DBParameterGroups"]:
-                group["ParameterApplyStatus"] = status
-
-        parameters = dict(spec.parameters)
-        worker.region.update(
-            "DBInstance",
-            instance["DBInstanceIdentifier"],
-            lambda item, parameters=parameters, status=status: applied(item, parameters, status),  # type: ignore[misc]
-        )
-        return True
+        spec = worker.spec(cluster, instance)
+        parameters, private = dict(spec.parameters), instance["_lab"]
+        waiting, failed = private.get("waiting_for_restart", False), private.get("parameters_failed", False)
+        if parameters != private.get("parameters"):
+            try:
+                waiting, failed = bool(worker.plane.apply(spec)), False
+            except ParameterError:
+                log.exception("parameters of %s were not applied", instance["DBInstanceIdentifier"])
+                failed = True
+        state = {"parameters": parameters, "waiting_for_restart": waiting, "parameters_failed": failed}
+        cluster_status, instance_status = _group_statuses(worker, cluster, instance, waiting, failed)
+        state["cluster_group_status"] = cluster_status
+        groups = [
+            {**group, "ParameterApplyStatus": instance_status} for group in instance["DBParameterGroups"]
+        ]
+        if groups != instance["DBParameterGroups"] or {**private, **state} != private:
+            worker.region.update(
+                "DBInstance",
+                instance["DBInstanceIdentifier"],
+                partial(_note_parameters, state=state, status=instance_status),
+            )
+            return True
     return False
+
+
+def _note_parameters(item: Document, state: Document, status: str) -> None:
+    item["_lab"].update(state)
+    for group in item["DBParameterGroups"]:
+        group["ParameterApplyStatus"] = status
+
+
+def _group_statuses(
+    worker: ClusterWorker, cluster: Document, instance: Document, waiting: bool, failed: bool
+) -> tuple[str, str]:
+    """How the cluster's and the instance's parameter group stand on an instance."""
+    if failed:
+        return "failed-to-apply", "failed-to-apply"
+    store, private = worker.region.store, instance["_lab"]
+    booted_at, booted = private.get("booted_at"), private.get("booted_groups") or {}
+    now = {
+        "cluster": ("DBClusterParameterGroup", cluster["DBClusterParameterGroup"]),
+        "instance": ("DBParameterGroup", instance["DBParameterGroups"][0]["DBParameterGroupName"]),
+    }
+    statuses = []
+    for which, (kind, name) in now.items():
+        pending = (
+            waiting
+            or booted.get(which, name) != name
+            or group_values(store, kind, name, None) != group_values(store, kind, name, booted_at)
+        )
+        statuses.append("pending-reboot" if pending else "in-sync")
+    return statuses[0], statuses[1]

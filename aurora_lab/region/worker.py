@@ -57,6 +57,23 @@ NextStep = Callable[["ClusterWorker", Document], bool]
 SETTLED = frozenset({"available", "stopped", "failed", "inaccessible-encryption-credentials"})
 
 
+def as_booted(
+    cluster: Document, instance: Document, running: Callable[[str], bool]
+) -> tuple[Document, Document]:
+    """The two documents with the parameter groups that a running server was started with.
+
+    A group that is newly associated takes effect at the next reboot (API `ModifyDBInstance`).
+    """
+    groups = instance["_lab"].get("booted_groups")
+    if groups is None or instance["_lab"].get("restart") or not running(instance["DbiResourceId"]):
+        return cluster, instance
+    instance_group = {**instance["DBParameterGroups"][0], "DBParameterGroupName": groups["instance"]}
+    return (
+        {**cluster, "DBClusterParameterGroup": groups["cluster"]},
+        {**instance, "DBParameterGroups": [instance_group]},
+    )
+
+
 class ClusterWorker(threading.Thread):
     """The only thread that starts, stops, promotes or removes servers of its cluster."""
 
@@ -161,7 +178,9 @@ class ClusterWorker(threading.Thread):
             identifier=instance["DBInstanceIdentifier"],
             resource_id=instance["DbiResourceId"],
             port=instance["_lab"]["port"],
-            parameters=effective_parameters(region.store, region.catalogue, cluster, instance),
+            parameters=effective_parameters(
+                region.store, region.catalogue, *as_booted(cluster, instance, self.plane.running)
+            ),
         )
 
     def change_cluster(self, change: Callable[[Document], None]) -> None:

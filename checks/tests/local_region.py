@@ -166,6 +166,33 @@ class LocalRegion:
         client.ask(self.home, "fault", {"instance": instance, "action": action})
 
 
+def delete_clusters(region: LocalRegion) -> None:
+    """Remove every cluster, so that the next test finds the quotas and the machine free."""
+    rds = region.rds
+    for cluster in rds.describe_db_clusters()["DBClusters"]:
+        name = cluster["DBClusterIdentifier"]
+        if cluster["Status"] == "deleting":
+            continue
+        eventually(
+            lambda name=name: region.describe(name)["Status"] in ("available", "stopped"),
+            f"{name} is at rest",
+        )
+        if region.describe(name)["Status"] == "stopped":
+            rds.start_db_cluster(DBClusterIdentifier=name)
+            region.wait_available(name)
+        if cluster["DeletionProtection"]:
+            rds.modify_db_cluster(DBClusterIdentifier=name, DeletionProtection=False)
+        for identifier in region.instances(name):
+            eventually(
+                lambda identifier=identifier: (
+                    region.instances(name)[identifier]["DBInstanceStatus"] == "available"
+                ),
+                f"{identifier} is at rest",
+            )
+            rds.delete_db_instance(DBInstanceIdentifier=identifier)
+        rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
+
+
 def short_folder() -> Path:
     """A folder that any user can reach, with a short path, in memory where that can be had."""
     base = "/dev/shm" if Path("/dev/shm").is_dir() else None

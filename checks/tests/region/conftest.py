@@ -9,18 +9,18 @@ import pytest
 from aurora_lab.runtime.select import choose
 
 from aurora_lab.runtime.base import RuntimeUnavailableError
-from local_region import LocalRegion, local_region
+from local_region import LocalRegion, delete_clusters, local_region
 
 
 @pytest.fixture(scope="session")
-def embedded_region() -> Iterator[LocalRegion]:
+def _embedded_region() -> Iterator[LocalRegion]:
     """A region on the embedded runtime, shared by all tests of a run."""
     with local_region("embedded") as region:
         yield region
 
 
 @pytest.fixture(scope="session")
-def containers_region() -> Iterator[LocalRegion]:
+def _containers_region() -> Iterator[LocalRegion]:
     """A region on containers; skipped with the reason where there is no engine."""
     try:
         runtime, _ = choose("containers", Path("/nowhere"))
@@ -29,6 +29,20 @@ def containers_region() -> Iterator[LocalRegion]:
     runtime.close()
     with local_region("containers") as region:
         yield region
+
+
+@pytest.fixture
+def embedded_region(_embedded_region: LocalRegion) -> Iterator[LocalRegion]:
+    """The region on the embedded runtime; what a test leaves in it is removed."""
+    yield _embedded_region
+    delete_clusters(_embedded_region)
+
+
+@pytest.fixture
+def containers_region(_containers_region: LocalRegion) -> Iterator[LocalRegion]:
+    """The region on containers; what a test leaves in it is removed."""
+    yield _containers_region
+    delete_clusters(_containers_region)
 
 
 @pytest.fixture(params=["embedded", pytest.param("containers", marks=pytest.mark.containers)])

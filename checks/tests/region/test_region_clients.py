@@ -84,7 +84,7 @@ def test_an_error_of_the_aws_cli_reads_as_on_aws(embedded_region: LocalRegion) -
         timeout=60,
         check=False,
     )
-    assert result.returncode == 254
+    assert result.returncode in (254, 255)  # version 2, version 1
     assert "(DBClusterNotFoundFault) when calling the DescribeDBClusters operation" in result.stderr
 
 
@@ -132,7 +132,7 @@ def test_the_aws_driver_survives_a_failover(embedded_region: LocalRegion, how: s
     name = region.cluster(instances=3)
     driver = Driver(region, region.describe(name)["Endpoint"])
     try:
-        driver.ask("CREATE TABLE kept AS SELECT 1 AS n; SELECT 1")
+        region.ask(region.describe(name)["Endpoint"], "CREATE TABLE kept AS SELECT 1 AS n")
         assert driver.ask(WHERE) == (f"{name}-1",)
         if how == "killed":
             region.fault(f"{name}-1", "kill")

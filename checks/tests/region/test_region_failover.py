@@ -12,9 +12,9 @@ from test_region_clusters import refused
 from test_region_instances import eventually_ask
 
 
-def messages(region: LocalRegion, cluster: str) -> list[str]:
-    """The cluster's event messages, oldest first."""
-    found = region.rds.describe_events(SourceIdentifier=cluster, SourceType="db-cluster")["Events"]
+def messages(region: LocalRegion, source: str, kind: str = "db-cluster") -> list[str]:
+    """The event messages of a cluster or instance, oldest first."""
+    found = region.rds.describe_events(SourceIdentifier=source, SourceType=kind)["Events"]
     return [item["Message"] for item in found]
 
 
@@ -39,9 +39,9 @@ def test_failover_to_a_named_target(region: LocalRegion) -> None:
         "the old writer reads the new writer's rows",
     )
     said = messages(region, name)
-    assert f"Started cross AZ failover to DB instance: {name}-3" in said
-    assert f"Completed failover to DB instance: {name}-3" in said
-    assert "Cluster topology is updated." in said
+    assert f"Started cross AZ failover to DB instance: {name}-3." in said
+    assert f"Completed failover to DB instance: {name}-3." in said
+    assert "Cluster topology is updated." in messages(region, f"{name}-3", "db-instance")
 
 
 def test_without_a_target_the_lowest_tier_and_then_the_largest_goes_first(region: LocalRegion) -> None:

@@ -101,6 +101,19 @@ def test_a_parameter_group_is_really_applied(region: LocalRegion) -> None:
         DBClusterIdentifier=name, DBClusterParameterGroupName=group, ApplyImmediately=True
     )
 
+    def reboot() -> None:
+        for identifier in region.instances(name):
+            region.rds.reboot_db_instance(DBInstanceIdentifier=identifier)
+            region.wait_available(name)
+
+    def group_status() -> set[str]:
+        return {m["DBClusterParameterGroupStatus"] for m in region.describe(name)["DBClusterMembers"]}
+
+    # A newly associated group takes effect at the next reboot.
+    eventually(lambda: group_status() == {"pending-reboot"}, "the new group waits for a reboot")
+    reboot()
+    assert group_status() == {"in-sync"}
+
     def set_parameter(parameter: str, value: str, method: str) -> None:
         region.rds.modify_db_cluster_parameter_group(
             DBClusterParameterGroupName=group,
@@ -117,14 +130,9 @@ def test_a_parameter_group_is_really_applied(region: LocalRegion) -> None:
     before = shown("max_locks_per_transaction")
     set_parameter("max_locks_per_transaction", "128", "pending-reboot")
 
-    def group_status() -> set[str]:
-        return {m["DBClusterParameterGroupStatus"] for m in region.describe(name)["DBClusterMembers"]}
-
-    eventually(lambda: group_status() == {"pending-reboot"}, "the groups wait for a reboot")
+    eventually(lambda: group_status() == {"pending-reboot"}, "the group waits for a reboot")
     assert shown("max_locks_per_transaction") == before
-    for identifier in region.instances(name):
-        region.rds.reboot_db_instance(DBInstanceIdentifier=identifier)
-        region.wait_available(name)
+    reboot()
     assert shown("max_locks_per_transaction") == {"128"}
     assert group_status() == {"in-sync"}
 
