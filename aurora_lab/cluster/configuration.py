@@ -64,6 +64,10 @@ _OURS = {
     # on a slow disk. The truth of a cluster is its volume: once six log copies make it up, they flush.
     "fsync": "off",
     "hot_standby": "on",
+    "wal_sender_timeout": "60s",
+    "wal_receiver_timeout": "30s",
+    # However many connections a learner opens, the administrator gets in.
+    "superuser_reserved_connections": "3",
     "wal_retrieve_retry_interval": "100ms",
     "max_replication_slots": "40",
     "recovery_target_timeline": "latest",

@@ -141,17 +141,10 @@ class Sessions:
                     self._kept[name] = connection
 
     def rows(self, name: str, sql: str, *parameters: Any, seconds: float = STATEMENT_SECONDS) -> list[Any]:
-        """Run one statement and return its rows; once more where the kept connection turns out to be lost.
-
-        Raises NotReachableError, ClusterError.
-        """
-        had = name in self._kept
-        try:
-            return self._rows(name, sql, parameters, seconds)
-        except NotReachableError:
-            if not had:
-                raise
-            return self._rows(name, sql, parameters, seconds)
+        """Run one statement and return its rows. Raises NotReachableError, ClusterError."""
+        with self.use(name, seconds) as connection:
+            cursor = connection.execute(sql.encode(), parameters or None)
+            return cursor.fetchall() if cursor.description else []
 
     def drop(self, name: str) -> None:
         """Close the kept connection of an instance whose server ends."""
@@ -165,11 +158,6 @@ class Sessions:
         """Close all kept connections."""
         for name in list(self._kept):
             self.drop(name)
-
-    def _rows(self, name: str, sql: str, parameters: tuple[Any, ...], seconds: float) -> list[Any]:
-        with self.use(name, seconds) as connection:
-            cursor = connection.execute(sql, parameters or None)
-            return cursor.fetchall() if cursor.description else []
 
     def _lock(self, name: str) -> threading.Lock:
         with self._guard:

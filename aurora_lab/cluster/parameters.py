@@ -13,6 +13,8 @@ _NUMBER = re.compile(
     r"\s*([+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?|0x[0-9a-f]+)\s*(B|kB|MB|GB|TB|us|ms|s|min|h|d)?\s*", re.I
 )
 _BOOLEANS = {"0", "1", "on", "off", "of", "t", "f", "true", "false", "y", "n", "yes", "no"}
+_OURS = re.compile("File Locations|Write-Ahead Log / (Archiv|Recovery Target)|Preset Options")
+"""Categories of parameters that belong to the lab: where files lie, and how far a reader recovers."""
 _NAME = re.compile(r"[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)?", re.I)
 
 
@@ -29,7 +31,7 @@ def accepted(facts: TemplateFacts, wanted: Mapping[str, str]) -> tuple[dict[str,
         row = rows.get(name.lower())
         if not _NAME.fullmatch(name) or (row is None and "." not in name):
             continue
-        if row is not None and row["context"] == "internal":
+        if row is not None and (row["context"] == "internal" or _OURS.match(row["category"])):
             continue
         problem = _problem(row, value) if row is not None else _unwritable(value)
         if problem is not None:
@@ -39,7 +41,7 @@ def accepted(facts: TemplateFacts, wanted: Mapping[str, str]) -> tuple[dict[str,
         if name.lower().endswith("_preload_libraries"):
             good[name], missing = _libraries(facts, value)
             if missing:
-                bad[name] = f"The lab's PostgreSQL does not have the libraries {', '.join(missing)}."
+                bad[name] = f"Parameter {name}: the lab's PostgreSQL does not have {', '.join(missing)}."
     return good, bad
 
 

@@ -71,6 +71,8 @@ def follow_running(servers: Servers, spec: InstanceSpec, writer: str) -> bool:
         return False  # Only a restart can raise them, and until then it would stop replaying.
     log = _Log(servers.layout.log(name))
     primary = servers.primary_conninfo(name, writer)
+    # A process of it that hangs would keep it from letting go of the writer that it had.
+    servers.need(name).thaw()
     servers.write_configuration(servers.layout.data(name), name, primary=primary)
     servers.reload(name)
     return _streams_soon(servers, name, writer, log)

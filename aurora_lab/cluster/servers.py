@@ -32,6 +32,8 @@ POLL_SECONDS = 0.003
 STOP_SECONDS = 10.0
 """How long a clean stop may take. A writer waits for its readers to have its log, also for one that hangs."""
 REPLICATION_USER = "rdsrepladmin"
+_UNHURRIED = "-c idle_session_timeout=0 -c statement_timeout=0 -c lock_timeout=0"
+"""A parameter group must not end replication; the settings of a role do not reach such connections."""
 _HOPELESS_START_SECONDS = 30.0
 """A start that fails after longer than this did not fail for a parameter's sake."""
 _TOO_LOW = "insufficient parameter settings"
@@ -149,6 +151,7 @@ class Servers:
             sslmode="disable",
             gssencmode="disable",
             connect_timeout=3,
+            options=_UNHURRIED,
         )
 
     def admin_conninfo(self, name: str) -> str:

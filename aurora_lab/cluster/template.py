@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -22,7 +23,7 @@ from aurora_lab.runtime.base import Runtime, Server, ServerSpec, ServerStartErro
 Setting = dict[str, Any]
 """A row of pg_settings."""
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised when the template is made in another way than its texts show."""
 PRELOAD = "pg_stat_statements"
 """Aurora loads it by default; here it is loaded where the binaries have it."""
@@ -65,7 +66,7 @@ class TemplateFacts:
     @property
     def offered(self) -> str:
         """The value of `rds.extensions`, by which drivers recognise Aurora."""
-        return ", ".join(sorted({*self.extensions, "aurora_stat_utils"}))
+        return offered(self.extensions)
 
 
 class Template:
@@ -143,8 +144,8 @@ class Template:
         password = secrets.token_urlsafe(24)
         runtime.write(making / "password", password + "\n")
         options = _initdb(major(runtime.version()))
-        runtime.tool(making, "initdb", "-D", str(data), f"--pwfile={making / 'password'}", *options)
-        server, preload = self._start(making, data)
+        runtime.tool(self.folder, "initdb", "-D", str(data), f"--pwfile={making / 'password'}", *options)
+        server, preload = self._start(data)
         try:
             facts = _fill(server, password, preload)
         finally:
@@ -155,15 +156,15 @@ class Template:
         (making / "password").unlink()
         making.rename(target)
 
-    def _start(self, root: Path, data: Path) -> tuple[Server, str]:
+    def _start(self, data: Path) -> tuple[Server, str]:
         """Start the template's server, with PRELOAD where these binaries have it."""
         runtime = self.runtime
         number = major(runtime.version())
         runtime.write(data / "pg_hba.conf", host_based_authentication(force_tls=True))
         for preload in (PRELOAD, ""):
             runtime.write(data / "postgresql.conf", Configuration(preload=preload, major=number).text())
-            name = f"template-{root.name[-8:]}"
-            spec = ServerSpec(name=name, root=root, data=data, port=connections.free_port())
+            name = f"template-{data.parent.name[-8:]}"
+            spec = ServerSpec(name=name, root=self.folder, data=data, port=connections.free_port())
             try:
                 return runtime.start(spec), preload
             except ServerStartError:
@@ -175,6 +176,11 @@ class Template:
 def sql(name: str) -> str:
     """One of the SQL files beside this module."""
     return files("aurora_lab.cluster").joinpath("sql", name).read_text(encoding="utf-8")
+
+
+def offered(extensions: Iterable[str]) -> str:
+    """The value of `rds.extensions`, by which drivers recognise Aurora."""
+    return ", ".join(sorted({*extensions, "aurora_stat_utils"}))
 
 
 def major(version: str) -> int:
@@ -217,16 +223,20 @@ def _fill(server: Server, password: str, preload: str) -> dict[str, Any]:
             "REVOKE ALL ON DATABASE rdsadmin FROM PUBLIC",
         )
         with connections.connect(server.address, password) as connection:
+            available = connection.execute("SELECT name FROM pg_available_extensions ORDER BY 1").fetchall()
+            extensions = [name for (name,) in available if not NOT_OFFERED.fullmatch(name)]
+            libraries = connection.execute(_LIBRARIES.encode()).fetchall()
+            # Every server of the lab has these two; they show among the settings only when they are set.
+            for name, value in (("rds.extensions", offered(extensions)), ("rds.force_ssl", "1")):
+                connection.execute("SELECT set_config(%s, %s, false)", (name, value))
             cursor = connection.execute(_SETTINGS.encode())
             names = [column.name for column in cursor.description or ()]
             settings = [dict(zip(names, row, strict=True)) for row in cursor]
-            available = connection.execute("SELECT name FROM pg_available_extensions ORDER BY 1").fetchall()
-            libraries = connection.execute(_LIBRARIES.encode()).fetchall()
     except psycopg.Error as error:
         raise ClusterError(f"The template could not be filled: {error}") from error
     return {
         "preload": preload,
-        "extensions": [name for (name,) in available if not NOT_OFFERED.fullmatch(name)],
+        "extensions": extensions,
         "libraries": sorted(name for (name,) in libraries),
         "settings": settings,
         "password": password,

@@ -1,0 +1,226 @@
+"""Promotion: no acknowledged commit is lost, nobody writes beside the writer, readers stay open."""
+
+from __future__ import annotations
+
+import os
+import signal
+from time import monotonic
+
+import psycopg
+import pytest
+
+from aurora_lab.cluster import promotion
+from aurora_lab.cluster.types import InstanceSpec, NotTheWriterError
+from small_cluster import SmallCluster, until
+
+
+def cut_off(cluster: SmallCluster, reader: InstanceSpec) -> None:
+    """Keep a reader from receiving the log: its process for it is stopped where we can reach it, or has
+    nobody to ask.
+    """
+    with cluster.plane.connect(reader.resource_id) as administrator:
+        ((process,),) = administrator.execute("SELECT pid FROM pg_stat_wal_receiver").fetchall()
+        if cluster.runtime.name == "embedded":
+            os.kill(process, signal.SIGSTOP)
+            return
+        data = cluster.plane.layout.data(reader.name)
+        cluster.plane.servers.write_configuration(data, reader.name, primary="host=127.0.0.1 port=1")
+        administrator.execute("SELECT pg_reload_conf()")
+        until(
+            lambda: not administrator.execute("SELECT pid FROM pg_stat_wal_receiver").fetchall(), "is cut off"
+        )
+
+
+def commit_rows(cluster: SmallCluster, instance: InstanceSpec, count: int) -> None:
+    """Commit `count` rows, one by one: each is acknowledged when this returns."""
+    with cluster.connect(instance) as writing:
+        writing.execute("CREATE TABLE IF NOT EXISTS acknowledged (i int)")
+        for number in range(count):
+            writing.execute("INSERT INTO acknowledged VALUES (%s)", (number,))
+
+
+def test_a_reader_that_lags_is_promoted_without_losing_a_commit(cluster: SmallCluster) -> None:
+    cluster.start(readers=2)
+    commit_rows(cluster, cluster.one, 1)
+    until(
+        lambda: cluster.value(cluster.two, "SELECT to_regclass('acknowledged') IS NOT NULL"), "has the table"
+    )
+    for reader in (cluster.two, cluster.three):
+        cut_off(cluster, reader)
+    commit_rows(cluster, cluster.one, 50)
+    assert cluster.value(cluster.two, "SELECT count(*) FROM acknowledged") < 51
+    with cluster.connect(cluster.two) as reading:
+        cluster.plane.kill(cluster.one.resource_id)
+        cluster.plane.promote(cluster.two, cluster.one)
+        assert reading.execute("SELECT count(*) FROM acknowledged").fetchone() == (51,)
+        reading.execute("INSERT INTO acknowledged VALUES (-1)")
+    cluster.plane.follow(cluster.three, cluster.two)
+    count = "SELECT count(*) FROM acknowledged"
+    until(lambda: cluster.value(cluster.three, count) == 52, "the other reader has all rows")
+
+
+def test_a_planned_failover_and_back(cluster: SmallCluster) -> None:
+    cluster.start(readers=2)
+    commit_rows(cluster, cluster.one, 5)
+    with cluster.connect(cluster.three) as reading, cluster.connect(cluster.one) as writing:
+        cluster.plane.promote(cluster.two, cluster.one, planned=True)
+        with pytest.raises(psycopg.OperationalError):
+            writing.execute("SELECT 1")
+        cluster.plane.follow(cluster.three, cluster.two)
+        assert reading.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
+        made = cluster.plane.layout.data(cluster.one.name)
+        before = (made / "PG_VERSION").stat().st_ino
+        cluster.plane.start_reader(cluster.one, cluster.two)
+        assert (made / "PG_VERSION").stat().st_ino == before, "the old writer was copied, not rewound"
+        cluster.plane.promote(cluster.one, cluster.two, planned=True)
+        cluster.plane.follow(cluster.three, cluster.one)
+        cluster.plane.start_reader(cluster.two, cluster.one)
+        commit_rows(cluster, cluster.one, 5)
+        count = "SELECT count(*) FROM acknowledged"
+        until(
+            lambda: reading.execute(count).fetchone() == (10,),
+            "the reader that was open all the time has all",
+        )
+    until(lambda: cluster.value(cluster.two, count) == 10, "the first target reads")
+
+
+def test_a_frozen_writer_is_fenced_first(cluster: SmallCluster) -> None:
+    cluster.start(readers=1)
+    commit_rows(cluster, cluster.one, 3)
+    frozen = cluster.plane.server(cluster.one.resource_id)
+    assert frozen is not None
+    cluster.plane.freeze(cluster.one.resource_id)
+    cluster.plane.promote(cluster.two, cluster.one)
+    assert not frozen.running()
+    assert not cluster.plane.running(cluster.one.resource_id)
+    commit_rows(cluster, cluster.two, 3)
+    assert cluster.value(cluster.two, "SELECT count(*) FROM acknowledged") == 6
+
+
+def test_a_frozen_writer_does_not_hold_up_a_planned_failover(cluster: SmallCluster) -> None:
+    cluster.start(readers=1)
+    cluster.plane.freeze(cluster.one.resource_id)
+    began = monotonic()
+    cluster.plane.promote(cluster.two, cluster.one, planned=True)
+    assert monotonic() - began < promotion.PLANNED_STOP_SECONDS
+    commit_rows(cluster, cluster.two, 1)
+
+
+def test_the_old_writer_is_rewound_and_reads(cluster: SmallCluster) -> None:
+    cluster.start(readers=1)
+    commit_rows(cluster, cluster.one, 10)
+    cluster.plane.kill(cluster.one.resource_id)
+    cluster.plane.promote(cluster.two, cluster.one)
+    commit_rows(cluster, cluster.two, 10)
+    # What the old writer had in its log and nobody else ever saw, as after a partition: it must go.
+    log = cluster.plane.layout.data(cluster.one.name)
+    kept = (log / "PG_VERSION").stat().st_ino
+    cluster.plane.start_reader(cluster.one, cluster.two)
+    until(lambda: cluster.value(cluster.one, "SELECT count(*) FROM acknowledged") == 20, "has all rows")
+    assert (log / "PG_VERSION").stat().st_ino == kept, "it was copied, not rewound"
+    assert cluster.refusal(cluster.one, "INSERT INTO acknowledged VALUES (0)").sqlstate == "25006"
+
+
+def test_a_rewind_that_cannot_be_done_becomes_a_copy(cluster: SmallCluster) -> None:
+    cluster.start(readers=1)
+    commit_rows(cluster, cluster.one, 10)
+    cluster.plane.kill(cluster.one.resource_id)
+    cluster.plane.promote(cluster.two, cluster.one)
+    damaged = cluster.plane.layout.data(cluster.one.name) / "global" / "pg_control"
+    damaged.write_bytes(b"\0" * damaged.stat().st_size)
+    cluster.plane.start_reader(cluster.one, cluster.two)
+    assert cluster.value(cluster.one, "SELECT count(*) FROM acknowledged") == 10
+
+
+def test_promoting_again_changes_nothing(cluster: SmallCluster) -> None:
+    cluster.start(readers=2)
+    cluster.plane.promote(cluster.two, cluster.one)
+    cluster.plane.start_reader(cluster.one, cluster.two)
+    with cluster.connect(cluster.two) as writing, cluster.connect(cluster.one) as reading:
+        cluster.plane.promote(cluster.two, cluster.one)
+        assert writing.execute("SELECT pg_is_in_recovery()").fetchone() == (False,)
+        assert reading.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
+
+
+def test_a_target_that_does_not_run_is_promoted_all_the_same(cluster: SmallCluster) -> None:
+    cluster.start(readers=1)
+    cluster.plane.kill(cluster.two.resource_id)
+    commit_rows(cluster, cluster.one, 20)
+    cluster.plane.kill(cluster.one.resource_id)
+    cluster.plane.promote(cluster.two, cluster.one)
+    assert cluster.value(cluster.two, "SELECT count(*) FROM acknowledged") == 20
+
+
+def interrupted_after(cluster: SmallCluster, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Let a promotion of `two` die after one of its steps."""
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(promotion, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            cluster.plane.promote(cluster.two, cluster.one)
+
+
+def test_another_target_takes_over_from_one_that_was_not_promoted(
+    cluster: SmallCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.start(readers=2)
+    commit_rows(cluster, cluster.one, 10)
+    interrupted_after(cluster, monkeypatch, "_hand_over_and_promote")
+    cluster.plane.promote(cluster.three, cluster.one)
+    assert cluster.value(cluster.three, "SELECT count(*) FROM acknowledged") == 10
+    for reader in (cluster.one, cluster.two):
+        cluster.plane.start_reader(reader, cluster.three)
+        assert cluster.value(reader, "SELECT count(*) FROM acknowledged") == 10
+
+
+def test_another_target_takes_over_all_that_a_promoted_one_wrote(
+    cluster: SmallCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.start(readers=2)
+    commit_rows(cluster, cluster.one, 10)
+    interrupted_after(cluster, monkeypatch, "_open")
+    commit_rows(cluster, cluster.two, 7)
+    with pytest.raises(NotTheWriterError):
+        cluster.plane.start_writer(cluster.one)
+    cluster.plane.promote(cluster.three, cluster.one)
+    assert cluster.value(cluster.three, "SELECT count(*) FROM acknowledged") == 17
+
+
+def test_a_promotion_that_never_happened_can_be_given_up(
+    cluster: SmallCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.start(readers=1)
+    commit_rows(cluster, cluster.one, 10)
+    interrupted_after(cluster, monkeypatch, "_hand_over_and_promote")
+    cluster.plane.start_writer(cluster.one)
+    cluster.plane.start_reader(cluster.two, cluster.one)
+    assert cluster.value(cluster.one, "SELECT count(*) FROM acknowledged") == 10
+    assert cluster.value(cluster.two, "SELECT pg_is_in_recovery()")
+
+
+def test_the_writer_starts_where_its_promotion_was_cut_short(
+    cluster: SmallCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.start(readers=1)
+    commit_rows(cluster, cluster.one, 10)
+    interrupted_after(cluster, monkeypatch, "_hand_over_and_promote")
+    cluster.plane.start_writer(cluster.two)
+    commit_rows(cluster, cluster.two, 1)
+    assert cluster.value(cluster.two, "SELECT count(*) FROM acknowledged") == 11
+
+
+def test_many_failovers_in_a_row_keep_every_row(cluster: SmallCluster) -> None:
+    cluster.start(readers=2)
+    writer, *others = cluster.one, cluster.two, cluster.three
+    for turn in range(4):
+        commit_rows(cluster, writer, 5)
+        target = others[0]
+        cluster.plane.kill(writer.resource_id)
+        cluster.plane.promote(target, writer)
+        cluster.plane.follow(others[1], target)
+        cluster.plane.start_reader(writer, target)
+        assert cluster.value(target, "SELECT count(*) FROM acknowledged") == 5 * (turn + 1)
+        writer, others = target, [others[1], writer]
