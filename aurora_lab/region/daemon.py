@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import json
 import logging
 import logging.handlers
@@ -61,15 +62,19 @@ def main(arguments: list[str] | None = None) -> int:
         ValueError,
     ) as error:
         log.exception("the region could not start")
-        say(error=str(error))
+        say(error=_full(home, error) or str(error))
         return 1
     except OSError as error:
         log.exception("the region could not start")
-        say(error=f"The home {home.folder} cannot be used: {error.strerror or error} ({error.filename}).")
+        why = f"{error.strerror or error} ({error.filename})"
+        say(
+            error=_full(home, error)
+            or f"The home {home.folder} cannot be used: {why}. Choose another with --home."
+        )
         return 1
-    except Exception:
+    except Exception as error:
         log.exception("the region failed")
-        say(error=f"The region failed; {home.log} says why.")
+        say(error=_full(home, error) or f"The region failed; {home.log} says why.")
         return 1
     return 0
 
@@ -133,6 +138,17 @@ def say(**message: Any) -> None:
     """Tell whoever started the region, if somebody still listens."""
     with contextlib.suppress(OSError, ValueError):
         print(json.dumps(message), flush=True)  # noqa: T201 - this is how the two processes speak
+
+
+def _full(home: Home, error: BaseException) -> str | None:
+    """The sentence for a disk that is full, however that was noticed; else None."""
+    text = str(error).lower()
+    if getattr(error, "errno", None) == errno.ENOSPC or "no space left" in text or "disk is full" in text:
+        return (
+            f"There is no space left on the disk of {home.folder} or {home.data}. "
+            "Make some, or choose another home with --home."
+        )
+    return None
 
 
 def _log_to(home: Home) -> None:

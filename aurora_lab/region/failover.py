@@ -20,7 +20,7 @@ from aurora_lab.models.promotion import Candidate, promotion_order
 from aurora_lab.region.notices import notify
 from aurora_lab.region.rds.orderable import instance_class
 from aurora_lab.region.store import Document
-from aurora_lab.region.worker import ClusterWorker
+from aurora_lab.region.worker import ClusterWorker, settle
 from aurora_lab.runtime.base import ServerStartError, ToolError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def fail_over(worker: ClusterWorker, cluster: Document) -> bool:
         _let_readers_follow(worker, cluster, target)
 
     def done(item: Document) -> None:
-        item["Status"] = "available"
+        settle(item)
         item["_lab"]["failover"] = None
 
     with store.transaction():
@@ -158,7 +158,7 @@ def _next_attempt(worker: ClusterWorker, cluster: Document) -> bool:
         return True
 
     def give_up(item: Document) -> None:
-        item["Status"] = "available"
+        settle(item)
         item["_lab"]["failover"] = None
 
     with region.store.transaction():

@@ -15,7 +15,7 @@ from aurora_lab.region.failover import begin_failover, best_target, fail_over
 from aurora_lab.region.notices import notify
 from aurora_lab.region.rds.parameter_effects import group_values
 from aurora_lab.region.store import Document
-from aurora_lab.region.worker import ClusterWorker
+from aurora_lab.region.worker import ClusterWorker, settle
 from aurora_lab.runtime.base import ServerStartError
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def _create_volume(worker: ClusterWorker, cluster: Document) -> bool:
     worker.plane.create_volume(
         Master(cluster["MasterUsername"], private["master_password"]), cluster.get("DatabaseName")
     )
-    worker.change_cluster(lambda item: item.update(Status="available"))
+    worker.change_cluster(settle)
     notify(worker.region, "RDS-EVENT-0170", cluster["DBClusterIdentifier"])
     return True
 
@@ -65,9 +65,11 @@ def _stop(worker: ClusterWorker, cluster: Document) -> bool:
         worker.set_serving(instance["DbiResourceId"], False)
         worker.plane.stop(instance["DbiResourceId"])
         worker.started.discard(instance["DbiResourceId"])
-        worker.change_instance(instance, DBInstanceStatus="stopped")
+        worker.region.update(
+            "DBInstance", instance["DBInstanceIdentifier"], lambda item: settle(item, "stopped")
+        )
     again = datetime.now(UTC) + timedelta(seconds=worker.region.clock.real(MAX_STOPPED.total_seconds()))
-    worker.change_cluster(lambda item: item.update(Status="stopped", AutomaticRestartTime=timestamp(again)))
+    worker.change_cluster(lambda item: settle(item, "stopped", AutomaticRestartTime=timestamp(again)))
     return True
 
 
@@ -78,7 +80,7 @@ def _start(worker: ClusterWorker, cluster: Document) -> bool:
         _at_once(lambda reader: _start_instance(worker, cluster, reader), worker.readers(cluster))
 
     def started(item: Document) -> None:
-        item["Status"] = "available"
+        settle(item)
         item.pop("AutomaticRestartTime", None)
 
     worker.change_cluster(started)
@@ -105,7 +107,8 @@ def _modify_cluster(worker: ClusterWorker, cluster: Document) -> bool:
         worker.plane.set_password(writer["DbiResourceId"], cluster["MasterUsername"], password)
 
     def modified(item: Document) -> None:
-        item["Status"] = "available"
+        if item["Status"] == "modifying":
+            settle(item)
         # Without a running writer it stays pending, until there is one (`_create_instance`).
         if set_now and item["_lab"].get("new_password") == password:
             item["_lab"]["master_password"] = item["_lab"].pop("new_password")
@@ -235,7 +238,7 @@ def _start_instance(worker: ClusterWorker, cluster: Document, instance: Document
         raise
 
     def ready(item: Document) -> None:
-        item["DBInstanceStatus"] = "available"
+        settle(item)
         item["_lab"]["parameters"] = dict(spec.parameters)
         item["_lab"]["restart"] = False
         if not was_running:

@@ -57,6 +57,14 @@ NextStep = Callable[["ClusterWorker", Document], bool]
 SETTLED = frozenset({"available", "stopped", "failed", "inaccessible-encryption-credentials"})
 
 
+def settle(document: Document, status: str = "available", **fields: object) -> None:
+    """End a step: a passing status becomes `status`, unless somebody has asked for deletion meanwhile."""
+    key = "DBInstanceStatus" if "DBInstanceStatus" in document else "Status"
+    if document[key] != "deleting":
+        document[key] = status
+    document.update(fields)
+
+
 def as_booted(
     cluster: Document, instance: Document, running: Callable[[str], bool]
 ) -> tuple[Document, Document]:

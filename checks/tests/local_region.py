@@ -161,6 +161,14 @@ class LocalRegion:
             cursor = connection.execute(sql)
             return cursor.fetchall() if cursor.description else []
 
+    def refusal(self, host: str, **options: Any) -> str:
+        """What a connection is refused with; empty where it is not."""
+        try:
+            self.ask(host, "SELECT 1", **options)
+        except psycopg.OperationalError as error:
+            return str(error)
+        return ""
+
     def fault(self, instance: str, action: str) -> None:
         """kill, freeze or thaw the server of an instance."""
         client.ask(self.home, "fault", {"instance": instance, "action": action})
@@ -168,29 +176,26 @@ class LocalRegion:
 
 def delete_clusters(region: LocalRegion) -> None:
     """Remove every cluster, so that the next test finds the quotas and the machine free."""
+    for cluster in region.rds.describe_db_clusters()["DBClusters"]:
+        if cluster["Status"] != "deleting":
+            delete_cluster(region, cluster["DBClusterIdentifier"])
+
+
+def delete_cluster(region: LocalRegion, name: str) -> None:
+    """Delete a cluster and its instances, whatever they are doing; what follows need not be waited for."""
     rds = region.rds
-    for cluster in rds.describe_db_clusters()["DBClusters"]:
-        name = cluster["DBClusterIdentifier"]
-        if cluster["Status"] == "deleting":
-            continue
-        eventually(
-            lambda name=name: region.describe(name)["Status"] in ("available", "stopped"),
-            f"{name} is at rest",
-        )
-        if region.describe(name)["Status"] == "stopped":
-            rds.start_db_cluster(DBClusterIdentifier=name)
-            region.wait_available(name)
-        if cluster["DeletionProtection"]:
-            rds.modify_db_cluster(DBClusterIdentifier=name, DeletionProtection=False)
-        for identifier in region.instances(name):
-            eventually(
-                lambda identifier=identifier: (
-                    region.instances(name)[identifier]["DBInstanceStatus"] == "available"
-                ),
-                f"{identifier} is at rest",
-            )
+    eventually(lambda: region.describe(name)["Status"] in ("available", "stopped"), f"{name} is at rest")
+    if region.describe(name)["Status"] == "stopped":
+        rds.start_db_cluster(DBClusterIdentifier=name)
+    region.wait_available(name)
+    if region.describe(name)["DeletionProtection"]:
+        rds.modify_db_cluster(DBClusterIdentifier=name, DeletionProtection=False)
+    if instances := region.instances(name):
+        writer = region.writer(name)
+        # The readers first: a writer that goes while there are readers means a failover.
+        for identifier in sorted(instances, key=lambda each: each == writer):
             rds.delete_db_instance(DBInstanceIdentifier=identifier)
-        rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
+    rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
 
 
 def short_folder() -> Path:

@@ -163,7 +163,7 @@ class ClusterActions:
                     "InvalidDBClusterStateFault",
                     "Cluster cannot be deleted, it still contains DB instances in non-deleting state.",
                 )
-            if cluster["Status"] not in ("available", "creating", "stopped"):
+            if cluster["Status"] not in ("available", "creating", "stopped", "failing-over"):
                 raise _state(cluster)
             cluster["Status"] = "deleting"
             region.store.put("DBCluster", cluster["DBClusterIdentifier"], cluster)

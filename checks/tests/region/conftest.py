@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from aurora_lab.runtime.select import choose
 
 from aurora_lab.runtime.base import RuntimeUnavailableError
+from aurora_lab.runtime.select import choose
 from local_region import LocalRegion, delete_clusters, local_region
 
 

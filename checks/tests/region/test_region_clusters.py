@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
@@ -35,8 +34,7 @@ def test_a_cluster_made_by_the_api_has_no_instance(embedded_region: LocalRegion)
     assert shown["StorageEncryptionType"] == "sse-rds"
     assert "StorageType" not in shown
     assert "_lab" not in shown
-    with pytest.raises(psycopg.OperationalError, match="has no instance yet"):
-        region.connect(shown["Endpoint"])
+    assert "has no instance yet" in region.refusal(shown["Endpoint"])
 
 
 def test_names_and_values_are_checked(embedded_region: LocalRegion) -> None:
@@ -139,8 +137,7 @@ def test_stopped_and_started_again_with_its_data(region: LocalRegion) -> None:
     eventually(lambda: region.describe(name)["Status"] == "stopped", "stopped")
     assert {item["DBInstanceStatus"] for item in region.instances(name).values()} == {"stopped"}
     assert "AutomaticRestartTime" in region.describe(name)
-    with pytest.raises(psycopg.OperationalError):
-        region.connect(endpoint)
+    assert region.refusal(endpoint)
     refused(lambda: region.rds.stop_db_cluster(DBClusterIdentifier=name), "InvalidDBClusterStateFault")
     region.rds.start_db_cluster(DBClusterIdentifier=name)
     region.wait_available(name)
@@ -157,8 +154,7 @@ def test_a_new_password_takes_the_place_of_the_old(embedded_region: LocalRegion)
     assert shown["PendingModifiedValues"] == {"MasterUserPassword": "****"}
     region.wait_available(name)
     assert region.ask(endpoint, "SELECT 1", password="another-word-7") == [(1,)]
-    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        region.connect(endpoint)
+    assert "password authentication failed" in region.refusal(endpoint)
 
 
 def test_a_renamed_cluster_has_new_endpoints_and_the_same_data(embedded_region: LocalRegion) -> None:
@@ -170,8 +166,8 @@ def test_a_renamed_cluster_has_new_endpoints_and_the_same_data(embedded_region: 
     region.wait_available(new)
     region.ask(region.describe(new)["Endpoint"], "SELECT * FROM kept")
     refused(lambda: region.describe(old), "DBClusterNotFoundFault", 404)
-    with pytest.raises(psycopg.OperationalError, match=old):
-        region.connect(old_endpoint)
+    # For one TTL an old answer may still lead there.
+    eventually(lambda: old in region.refusal(old_endpoint), "the old name is unknown", 10.0)
 
 
 def test_describe_pages_and_filters(embedded_region: LocalRegion) -> None:

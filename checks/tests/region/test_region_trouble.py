@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from aurora_lab.runtime.select import choose
 
 from aurora_lab.region import client
 from aurora_lab.region.client import RegionError
 from aurora_lab.region.home import Home
 from aurora_lab.runtime.base import RuntimeUnavailableError
+from aurora_lab.runtime.select import choose
 from local_region import LocalRegion, local_region, short_folder
 
 
