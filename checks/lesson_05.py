@@ -73,7 +73,7 @@ def check_cluster(region: RegionView, _evidence: Evidence) -> Passed:
     if members:
         raise Mistake(
             "instance-too",
-            f"`{CLUSTER}` has {len(members)} DB instance already: {', '.join(members)}.",
+            f"`{CLUSTER}` has an instance already: {', '.join(members)}.",
             "A cluster without any instance, to look at before you go on.",
         )
     return Passed(f"`{CLUSTER}` is available. Its list of members is empty.")
@@ -95,7 +95,9 @@ def check_instance(region: RegionView, _evidence: Evidence) -> Passed:
     if not found:
         raise Mistake("no-instance", f"`{CLUSTER}` has no DB instance.", "The instance `library-1` in it.")
     if "library-1" not in found:
-        raise Mistake("other-name", f"`{CLUSTER}` has {names(found)}.", "An instance named `library-1`.")
+        raise Mistake(
+            "other-name", f"The instances of `{CLUSTER}`: {names(found)}.", "An instance named `library-1`."
+        )
     instance = found["library-1"]
     if instance["DBInstanceClass"] != "db.r6g.large":
         raise Mistake(
@@ -152,7 +154,7 @@ def check_table(region: RegionView, _evidence: Evidence) -> Passed:
         )
     rows = region.sql(writer, "select title, written_by from books", database=LOGIN.database)
     if len(rows) < MIN_BOOKS:
-        raise Mistake("too-few-rows", f"`books` has {len(rows)} rows.", f"At least {MIN_BOOKS} books.")
+        raise Mistake("too-few-rows", f"Rows in `books`: {len(rows)}.", f"At least {MIN_BOOKS} books.")
     strange = sorted({str(by) for _title, by in rows} - set(region.instances(CLUSTER)))
     if strange:
         raise Mistake(
@@ -185,7 +187,7 @@ def check_readers(region: RegionView, _evidence: Evidence) -> Passed:
         raise Mistake("no-reader", f"`{CLUSTER}` has no reader.", "Two readers: `library-2` and `library-3`.")
     if not readers >= READERS:
         kind = "one-reader" if readers < READERS else "other-names"
-        raise Mistake(kind, f"`{CLUSTER}` has the reader {names(readers)}.", "`library-2` and `library-3`.")
+        raise Mistake(kind, f"The readers of `{CLUSTER}`: {names(readers)}.", "`library-2` and `library-3`.")
     zones = {name: found[name]["AvailabilityZone"] for name in sorted({writer, *READERS})}
     seen = ", ".join(f"{name} in {zone}" for name, zone in zones.items())
     if any(zones[name] == zones[writer] for name in READERS):

@@ -49,7 +49,7 @@ def check_connections(region: RegionView, evidence: Evidence) -> Passed:
         if count.total() < MIN_CONNECTIONS:
             raise Mistake(
                 "too-few",
-                f"`{name}` holds {count.total()} answers.",
+                f"Answers in `{name}`: {count.total()}.",
                 f"At least {MIN_CONNECTIONS} from each endpoint.",
             )
         if strange := set(count) - {writer, *readers}:
@@ -182,7 +182,7 @@ def check_no_reader(region: RegionView, _evidence: Evidence) -> Passed:
     readers = set(found) - {writer}
     if readers:
         kind = "readers-left" if readers >= {"library-1", "library-3"} else "one-reader-left"
-        raise Mistake(kind, f"`{CLUSTER}` still has {names(readers)} as reader.", "Only the writer is left.")
+        raise Mistake(kind, f"Readers that are left: {names(readers)}.", "Only the writer is left.")
     by = writers_of(region, writer, "Through the reader endpoint")
     if not by:
         raise Mistake(

@@ -178,7 +178,7 @@ class ClusterPlane:
             if keep_volume:
                 volume.keep_volume(self.servers, name)
             self.servers.discard(self.layout.data(name))
-            self.servers.sweep(self.layout.data(name))
+            self.servers.sweep(*self.layout.rubbish(self.layout.data(name)))
             for log in self.layout.instances.glob(f"{name}.log*"):
                 log.unlink(missing_ok=True)
             self.servers.runtime.remove_tree(self.layout.side(name))
@@ -286,8 +286,7 @@ class ClusterPlane:
         with self._lock:
             for server in self.servers.runtime.strays(self.layout.folder, self.layout.names()):
                 server.kill()
-            for folder in self.layout.all_rubbish():
-                self.servers.runtime.remove_tree(folder)
+            self.servers.sweep(*self.layout.all_rubbish())
             return [spec.resource_id for spec in self.known() if self.running(spec.resource_id)]
 
     def delete(self) -> None:

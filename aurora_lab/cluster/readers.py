@@ -34,7 +34,7 @@ def start_reader(servers: Servers, spec: InstanceSpec, writer: str) -> Notes:
     name, layout = spec.name, servers.layout
     _check_writer(servers, name, writer)
     servers.adopt_spec(spec)
-    servers.sweep(layout.data(name))
+    servers.sweep(*layout.rubbish(layout.data(name)))
     if servers.find(name) is not None:
         try:
             if servers.in_recovery(name) and follow_running(servers, spec, writer):

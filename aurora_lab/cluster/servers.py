@@ -251,12 +251,15 @@ class Servers:
             folder.rename(doomed)
             self.runtime.remove_tree(doomed)
 
-    def sweep(self, final: Path) -> None:
-        """Remove what dead attempts at `final` have left."""
-        for folder in self.layout.rubbish(final):
+    def sweep(self, *rubbish: Path) -> None:
+        """Remove what dead attempts have left: data directories, and logs of servers on them."""
+        for path in rubbish:
             # A tool that outlived its region may still be writing there; next time it will be gone.
             with suppress(OSError):
-                self.runtime.remove_tree(folder)
+                if path.is_dir():
+                    self.runtime.remove_tree(path)
+                else:
+                    path.unlink()
 
     def _start_with(
         self,

@@ -30,10 +30,11 @@ def create_volume(servers: Servers, master: Master, database: str | None) -> Non
     template, facts = servers.template.ensure(), servers.template.facts()
     layout.make()
     servers.install_secrets()
-    if layout.rubbish(layout.seed):
+    rubbish = layout.rubbish(layout.seed)
+    if rubbish:
         for server in runtime.strays(layout.volume, ()):
             server.kill()
-        servers.sweep(layout.seed)
+        servers.sweep(*rubbish)
     replication = secrets.token_urlsafe(24)
     # One password a cluster: its readers can never stream from the server of another cluster, which may get
     # the port of a dead one of ours, and which has the same system identifier, coming from the same template.

@@ -28,7 +28,7 @@ class Result:
 
     item: str
     kind: str
-    """`exercise` or `wrong`."""
+    """`exercise`; where it was proved also `untouched` (the answer as handed out) and `wrong`."""
     exercise: str
     passed: bool
     name: str

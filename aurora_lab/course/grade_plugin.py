@@ -19,18 +19,20 @@ import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError  # type: ignore[import-untyped]
 
 from aurora_lab.course import notebooks
-from aurora_lab.course.exercises import Exercise, Lesson, load_lesson
+from aurora_lab.course.exercises import Exercise, Lesson, Wrong, load_lesson
 from aurora_lab.course.fresh import FreshRegion, fresh_region
 from aurora_lab.course.kernel import GradingKernel, KernelDiedError
 from aurora_lab.course.places import find_places
 from aurora_lab.course.record import Record
 from aurora_lab.course.region_view import RegionView
 from aurora_lab.course.restore import Block, CodeCell, restore
-from aurora_lab.course.verdict import Verdict, judge
+from aurora_lab.course.verdict import CHECK_BROKE, REGION_GONE, Verdict, judge
 
 RESULTS = pytest.StashKey[list[dict[str, Any]]]()
 ITEM_PLACES = pytest.StashKey[int]()
+IDLE_SECONDS = 20
 CELL_FAILED, KERNEL_DIED, WRONG_PASSED = "cell-failed", "kernel-died", "wrong-answer-passed"
+UNTOUCHED = "untouched"
 
 
 class ExerciseFailedError(Exception):
@@ -93,7 +95,9 @@ class GradedNotebook(IPyNbFile):  # type: ignore[misc]
         number = str(self.nb.metadata.get("aurora_lab", {}).get("lesson", self.path.name[:2]))
         places = find_places()
         self.lesson = load_lesson(places.check_file(number))
-        blocks = restore(self.nb, notebooks.read(places.lesson(number)))
+        handed_out = notebooks.read(places.lesson(number))
+        self.bare = {block.exercise: block.answer for block in restore(handed_out, handed_out)}
+        blocks = restore(self.nb, handed_out)
         for place, item in enumerate(self._items(blocks)):
             item.stash[ITEM_PLACES] = place
             yield item
@@ -105,11 +109,19 @@ class GradedNotebook(IPyNbFile):  # type: ignore[misc]
                 continue
             exercise = self.lesson[block.exercise]
             if self.config.option.prove:
-                for name in exercise.wrong:
-                    title = f"{exercise.id} wrong: {name}"
-                    yield WrongItem.from_parent(self, name=title, block=block, exercise=exercise, wrong=name)
+                yield from self._proofs(block, exercise)
             yield ExerciseItem.from_parent(
                 self, name=f"{exercise.id} {exercise.title}", block=block, exercise=exercise
+            )
+
+    def _proofs(self, block: Block, exercise: Exercise) -> Iterator[pytest.Item]:
+        """What must fail before the solution is run: the answer as handed out, and each wrong answer."""
+        bare = Wrong("\n".join(cell.source for cell in self.bare[exercise.id]), "Nothing is answered yet.")
+        tries = {UNTOUCHED: bare, **exercise.wrong}
+        for name, wrong in tries.items():
+            title = f"{exercise.id} wrong: {name}" if name != UNTOUCHED else f"{exercise.id} {UNTOUCHED}"
+            yield WrongItem.from_parent(
+                self, name=title, block=block, exercise=exercise, mistake=name, wrong=wrong
             )
 
     def setup(self) -> None:
@@ -135,6 +147,10 @@ class GradedNotebook(IPyNbFile):  # type: ignore[misc]
             runner = IPyNbCell.from_parent(
                 self, name=cell.role, cell_num=0, cell=made, options=defaultdict(bool)
             )
+            # A cell that was interrupted has its child processes to end before it is idle.
+            runner.output_timeout = IDLE_SECONDS
+            if not self.kernel.is_alive():
+                raise KernelDiedError("The kernel is dead.")
             self.kernel.reply = {"status": "ok"}
             try:
                 runner.runtest()
@@ -216,27 +232,30 @@ class ExerciseItem(_Item):
 
 
 class WrongItem(_Item):
-    """One known wrong answer, tried in the place of the solution."""
+    """A known wrong answer, or the answer as it was handed out, tried in the place of the solution."""
 
-    def __init__(self, *, exercise: Exercise, wrong: str, **named: Any) -> None:
+    def __init__(self, *, exercise: Exercise, mistake: str, wrong: Wrong, **named: Any) -> None:
         super().__init__(**named)
         self.exercise = exercise
+        self.mistake = mistake
         self.wrong = wrong
 
     def runtest(self) -> None:
         """Passes where the check fails with this mistake's name, and the way back works."""
-        notebook, block, wrong = self.parent, self.block, self.exercise.wrong[self.wrong]
-        notebook.begin(block)
-        failures = notebook.run_cells([CodeCell(wrong.source, "wrong answer", self.exercise.id)])
-        failures += notebook.run_cells(block.after)
+        notebook, wrong = self.parent, self.wrong
+        failures = notebook.begin(self.block)
+        failures += notebook.run_cells([CodeCell(wrong.source, "wrong answer", self.exercise.id)])
+        failures += notebook.run_cells(self.block.after)
         verdict = notebook.verdict(self.exercise)
         back = notebook.run_cells([CodeCell(wrong.undo, "undo", self.exercise.id)]) if wrong.undo else []
-        self.note(verdict, kind="wrong", points=0, failures=[*failures, *back])
+        kind = UNTOUCHED if self.mistake == UNTOUCHED else "wrong"
+        self.note(verdict, kind=kind, points=0, failures=[*failures, *back])
         if verdict.passed:
             verdict = Verdict(
-                self.exercise.id, False, WRONG_PASSED, verdict.seen, f"It fails with {self.wrong}."
+                self.exercise.id, False, WRONG_PASSED, verdict.seen, f"It fails: {self.mistake}."
             )
-        if verdict.name != self.wrong or back:
+        broken = verdict.name in (WRONG_PASSED, CHECK_BROKE, REGION_GONE)
+        if broken or back or self.mistake not in (UNTOUCHED, verdict.name):
             raise ExerciseFailedError(verdict, [*failures, *back])
 
 

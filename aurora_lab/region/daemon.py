@@ -13,6 +13,7 @@ import json
 import logging
 import logging.handlers
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -31,6 +32,9 @@ from aurora_lab.runtime.base import RuntimeUnavailableError, ServerStartError, T
 from aurora_lab.runtime.select import choose
 
 log = logging.getLogger(__name__)
+
+LEAST_FREE_BYTES = 64 << 20
+"""A cluster volume takes about 30 MB, each instance as much again."""
 
 LOG_BYTES, LOG_FILES = 5_000_000, 2
 
@@ -143,12 +147,19 @@ def say(**message: Any) -> None:
 def _full(home: Home, error: BaseException) -> str | None:
     """The sentence for a disk that is full, however that was noticed; else None."""
     text = str(error).lower()
-    if getattr(error, "errno", None) == errno.ENOSPC or "no space left" in text or "disk is full" in text:
+    said = getattr(error, "errno", None) == errno.ENOSPC or "no space left" in text or "disk is full" in text
+    # A program that dies of a full disk does not always say so.
+    if said or min(_free_bytes(home.folder), _free_bytes(home.data)) < LEAST_FREE_BYTES:
         return (
             f"There is no space left on the disk of {home.folder} or {home.data}. "
             "Make some, or choose another home with --home."
         )
     return None
+
+
+def _free_bytes(folder: Path) -> int:
+    existing = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
+    return shutil.disk_usage(existing).free
 
 
 def _log_to(home: Home) -> None:

@@ -68,13 +68,12 @@ def find_binaries() -> Binaries:
     for candidate in _candidates():
         try:
             version = _probe(candidate)
+            binaries = Binaries(candidate.folder, version, candidate.source, candidate.environment)
+            return _reachable(binaries, wheel=candidate.wheel) if os.geteuid() == 0 else binaries
         except RuntimeUnavailableError as error:
             refused.append(f"{candidate.source}: {error}")
             if candidate.source == f"${VARIABLE}":
                 break
-            continue
-        binaries = Binaries(candidate.folder, version, candidate.source, candidate.environment)
-        return _reachable(binaries, wheel=candidate.wheel) if os.geteuid() == 0 else binaries
     tried = "; ".join(refused) or "none was found"
     raise RuntimeUnavailableError(
         f"No usable PostgreSQL {OLDEST} or newer on this machine ({tried}). "
@@ -153,22 +152,30 @@ def _probe(candidate: _Candidate) -> str:
 
 
 def _reachable(binaries: Binaries, *, wheel: bool) -> Binaries:
-    """The same binaries where the servers' user can reach them, for root.
+    """The same binaries where the servers' user can reach them, for root. Raises RuntimeUnavailableError.
 
     A wheel's are always copied: an environment that is made anew must not pull the files from under a
     running server, and it often lies in root's own home.
     """
     tree = binaries.folder.parent
-    way = (binaries.folder, *binaries.folder.parents)
-    if not wheel and all(path.stat().st_mode & 0o001 for path in way):
+    if not wheel:
+        closed = [
+            path for path in (binaries.folder, *binaries.folder.parents) if not path.stat().st_mode & 0o001
+        ]
+        if closed:
+            raise RuntimeUnavailableError(
+                f"only root can enter {closed[-1]}, and servers do not run as root: "
+                "put PostgreSQL where every user can reach it"
+            )
         return binaries
     target = SHARED / f"{binaries.version}-{fingerprint(tree)}"
     if not (target / "bin" / "postgres").is_file():
         try:
             _copy(tree, target)
         except OSError as error:
+            said = str(error).splitlines()[0][:200]
             raise RuntimeUnavailableError(
-                f"Could not copy PostgreSQL to {target}, where the servers' user can reach it ({error})."
+                f"it could not be copied to {target}, where the servers' user can reach it ({said})"
             ) from error
     environment = {name: str(target / "lib") for name in binaries.environment}
     return Binaries(target / binaries.folder.name, binaries.version, binaries.source, environment)

@@ -17,7 +17,7 @@ import psutil
 from aurora_lab.runtime import files, probe, processes
 from aurora_lab.runtime.base import RuntimeUnavailableError, Server, ServerSpec, ServerStartError, ToolError
 from aurora_lab.runtime.binaries import Binaries, find_binaries
-from aurora_lab.runtime.logs import HOST, ServerLog, last_words, tail, why_it_ended
+from aurora_lab.runtime.logs import HOST, ServerLog, last_words, port_taken, tail, why_it_ended
 
 POLL_SECONDS = 0.004
 """Between two looks at a starting server; it needs about 30 ms."""
@@ -158,11 +158,12 @@ class EmbeddedRuntime(files.ServerFiles):
         A server of this data directory that runs already is taken as it is. Raises ServerStartError.
         """
         spec = processes.resolved(spec)
+        deadline = time.monotonic() + seconds
         running = self.find(spec)
         if running is None:
-            processes.end_servers_on(spec.data)
+            if processes.end_servers_on(spec.data):
+                _await_port(spec.port, deadline)
             running = self._spawn(spec)
-        deadline = time.monotonic() + seconds
         while not _ready(running):
             if not running.running():
                 # A start that lost the race against one of a dead region finds that server's lock file.
@@ -271,6 +272,12 @@ def _ready(server: EmbeddedServer) -> bool:
     if found is None or found.pid != server.pid or found.status != "ready":
         return False
     return probe.accepts(HOST, server.spec.port)
+
+
+def _await_port(port: int, deadline: float) -> None:
+    """Wait for a container that has ended to let go of its port: the engine takes a moment."""
+    while port_taken(port) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _kill_group(group: int) -> None:

@@ -12,8 +12,9 @@ import docker.errors  # type: ignore[import-not-found]
 import requests.exceptions
 from docker.types import Mount  # type: ignore[import-not-found]
 from testcontainers.core.config import testcontainers_config
-from testcontainers.core.docker_client import DockerClient
+from testcontainers.core.docker_client import DockerClient, get_docker_host
 
+from aurora_lab.runtime import probe
 from aurora_lab.runtime.base import RuntimeUnavailableError
 
 CALL_SECONDS = 30.0
@@ -33,6 +34,9 @@ NotFoundError = docker.errors.NotFound
 RefusedError = docker.errors.APIError
 
 
+_USUAL = "unix:///var/run/docker.sock"
+_ANY_VERSION = "1.41"
+"""A version of the API to ask for the engine's own with."""
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC
 """Its inode, which the kernel fixes."""
 TIMED_OUT = (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError)
@@ -52,19 +56,20 @@ def connect(seconds: float = CALL_SECONDS, first: float = 5.0) -> Any:
     # testcontainers would first pull and start a container that cleans up after tests. Our servers must
     # outlive the process that starts them.
     testcontainers_config.ryuk_disabled = True
+    _greet(first)
     with answering():
+        # Its version is asked apart: a client that asks in its making cannot be closed when nobody answers.
+        asking = DockerClient(**options(first), version=_ANY_VERSION).client
         try:
-            client = DockerClient(**options(first)).client
-        except docker.errors.DockerException as error:
-            raise RuntimeUnavailableError(
-                f"No container engine answers ({_short(error)}). {ADVICE}"
-            ) from error
+            version = asking.api.version(api_version=False)["ApiVersion"]
+        finally:
+            asking.close()
+        client = DockerClient(**options(seconds), version=version).client
         try:
             information = client.info()
         except BaseException:
             client.close()
             raise
-        client.api.timeout = seconds
     if "name=rootless" in information.get("SecurityOptions", []):
         client.close()
         raise RuntimeUnavailableError(
@@ -72,6 +77,18 @@ def connect(seconds: float = CALL_SECONDS, first: float = 5.0) -> Any:
             "Use the embedded runtime (`aurora-lab start --runtime embedded`)."
         )
     return client
+
+
+def _greet(seconds: float) -> None:
+    """See that somebody listens where the engine should be. Raises RuntimeUnavailableError."""
+    host = get_docker_host() or _USUAL
+    if host.startswith("unix://"):
+        try:
+            probe.greet_engine(host.removeprefix("unix://"), seconds)
+        except OSError as error:
+            raise RuntimeUnavailableError(
+                f"No container engine answers at {host} ({_short(error)}). {ADVICE}"
+            ) from error
 
 
 def another(client: Any, seconds: float) -> Any:

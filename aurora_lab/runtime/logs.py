@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from aurora_lab.runtime.base import ServerSpec
 
 HOST = "127.0.0.1"
 """Servers are reached over loopback and from nowhere else."""
+_LEAST_SPACE = 256 * 1024
+"""With less than this left on the disk a server cannot start."""
 _LIMIT = 16 * 1024 * 1024
 """A log longer than this is set aside (one is kept) when its server starts."""
 
@@ -61,8 +64,17 @@ def why_it_ended(spec: ServerSpec) -> str:
             f"PostgreSQL {spec.name} could not start: port {spec.port} of {HOST} is taken by another "
             "program. Stop that program, or let the region choose another port."
         )
+    if _disk_full(spec.data):  # then the log may not say so
+        return f"PostgreSQL {spec.name} could not start: the disk is full. Free some space below {spec.root}."
     end = files.plain(tail(spec.log))
     return f"PostgreSQL {spec.name} ended as it started. Its log {spec.log} ends: {end}"
+
+
+def _disk_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _LEAST_SPACE
+    except OSError:
+        return False
 
 
 def last_words(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether a PostgreSQL server accepts connections, asked in its own protocol and without a password."""
+"""Whether somebody answers: a PostgreSQL server, or a container engine, asked in its own protocol."""
 
 from __future__ import annotations
 
@@ -27,6 +27,19 @@ def accepts(host: str, port: int, seconds: float = 1.0) -> bool:
     if kind == b"E":
         return sql_state(body) != _CANNOT_CONNECT_NOW
     return kind == b"R"
+
+
+def greet_engine(path: str, seconds: float) -> None:
+    """Have the container engine behind a Unix socket answer a ping, without its client, in a millisecond.
+
+    Raises OSError when it does not, or is something else.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(seconds)
+        connection.connect(path)
+        connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+        if not connection.recv(64).startswith(b"HTTP/1."):
+            raise ConnectionError("it is not a container engine")
 
 
 def sql_state(body: bytes) -> str:

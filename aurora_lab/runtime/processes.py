@@ -240,14 +240,15 @@ def kill(main: psutil.Process, data: Path) -> None:
     _free(*memory)
 
 
-def end_servers_on(data: Path, seconds: float = 30.0) -> None:
-    """End whatever works on `data`: no two servers may.
+def end_servers_on(data: Path, seconds: float = 30.0) -> bool:
+    """End whatever works on `data`: no two servers may. Returns whether there was a server.
 
     A server of the other runtime is stopped cleanly, because PostgreSQL's own lock does not see across a
     container's border: the second would start and ruin the files. Processes that a killed main process left
     are killed.
     """
-    for main, _ in main_processes(data):
+    mains = [main for main, _ in main_processes(data)]
+    for main in mains:
         send([main], signal.SIGINT)
         if frozen(main) or not wait_gone(main, seconds):
             kill(main, data)
@@ -258,6 +259,7 @@ def end_servers_on(data: Path, seconds: float = 30.0) -> None:
         wait_gone(process, _SETTLE_SECONDS)
     if orphans:
         _free(*memory)
+    return bool(mains)
 
 
 def _servers_in(data: Path) -> list[psutil.Process]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 from typing import Literal
 
+from aurora_lab.runtime import probe
 from aurora_lab.runtime.base import Runtime, RuntimeUnavailableError
 
 Name = Literal["auto", "embedded", "containers"]
@@ -77,12 +77,8 @@ def _elsewhere() -> bool:
 
 
 def _socket_answers() -> bool:
-    """Whether an engine answers at the usual place; asked without the engine's client, in a millisecond."""
     try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(ENGINE_SECONDS)
-            connection.connect(str(SOCKET))
-            connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
-            return connection.recv(64).startswith(b"HTTP/1.")
+        probe.greet_engine(str(SOCKET), ENGINE_SECONDS)
     except OSError:
         return False
+    return True

@@ -34,7 +34,7 @@ def server_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def _no_engine() -> str | None:
+def no_engine() -> str | None:
     """Why no container can run here; None where one can. Makes the node image where it is missing."""
     try:
         runtime, _ = choose("containers", Path("/nowhere"))
@@ -47,7 +47,7 @@ def _no_engine() -> str | None:
 @pytest.fixture(params=["embedded", pytest.param("containers", marks=pytest.mark.containers)])
 def runtime(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[Runtime]:
     """Each runtime in turn, with `server_folder` as its home; containers are skipped with the reason."""
-    if request.param == "containers" and (why := request.getfixturevalue("_no_engine")):
+    if request.param == "containers" and (why := request.getfixturevalue("no_engine")):
         pytest.skip(f"containers cannot run here: {why}")
     chosen, _ = choose(request.param, server_folder)
     yield chosen

@@ -6,6 +6,7 @@ call; so a caller is there within a millisecond and can be killed at any point o
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -71,7 +72,9 @@ class Callers:
         caller = int(self._answer())
         if kill_after is not None:
             time.sleep(kill_after)
-            os.kill(caller, signal.SIGKILL)
+            # Until its end is waited for, its id is not given to anybody else; after that it is gone.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(caller, signal.SIGKILL)
         status = int(self._answer())
         assert status in (0, -signal.SIGKILL), f"{method} failed with status {status}"
         return status == 0

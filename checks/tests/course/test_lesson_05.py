@@ -42,10 +42,19 @@ def test_the_solution_passes(proof: dict[str, Result], exercise: str) -> None:
 
 
 @pytest.mark.parametrize(("exercise", "wrong"), WRONG)
-def test_a_wrong_answer_fails_with_its_own_mistake(proof: dict[str, Result], exercise: str, wrong: str) -> None:
+def test_a_wrong_answer_fails_with_its_own_mistake(
+    proof: dict[str, Result], exercise: str, wrong: str
+) -> None:
     result = proof[f"{exercise} wrong: {wrong}"]
     assert (result.passed, result.name, result.points) == (False, wrong, 0)
     assert result.explanation == LESSON[exercise].wrong[wrong].explanation
+
+
+@pytest.mark.parametrize("exercise", LESSON.exercises)
+def test_an_exercise_is_not_solved_by_those_before_it(proof: dict[str, Result], exercise: str) -> None:
+    result = proof[f"{exercise} untouched"]
+    assert (result.passed, result.points) == (False, 0)
+    assert result.name not in ("check-broke", "region-gone")
 
 
 @pytest.mark.parametrize("exercise", LESSON.exercises)

@@ -65,7 +65,9 @@ def test_no_registry_and_no_path_of_a_machine_is_named() -> None:
     pattern = re.compile(rf"{hosts}|/(?:ro" + r"ot|wo" + r"rk)/")
     named = [
         f"{path.relative_to(ROOT)}:{number}"
-        for path in tracked("*.py", "*.md", "*.toml", "*.ipynb", "*.sh", "*.yml", "*.yaml", "Dockerfile", "run")
+        for path in tracked(
+            "*.py", "*.md", "*.toml", "*.ipynb", "*.sh", "*.yml", "*.yaml", "Dockerfile", "run"
+        )
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if pattern.search(line)
     ]
