@@ -151,7 +151,7 @@ def _launch(home: Home, runtime: str, scale: float, progress: Progress, deadline
     # A region that hangs while it starts must not hang its starter.
     guard = threading.Timer(max(0.0, deadline - time.monotonic()), process.kill)
     guard.start()
-    error = None
+    failure: str | None = None
     try:
         with process.stdout as lines:
             for line in lines:
@@ -159,7 +159,7 @@ def _launch(home: Home, runtime: str, scale: float, progress: Progress, deadline
                 if "step" in message:
                     progress(message["step"])
                 if not message.get("running"):
-                    error = message.get("error", error)
+                    failure = message.get("error", failure)
                 if message.get("ready"):
                     process.returncode = 0  # It goes on by itself: nothing is to be waited for.
                     return True
@@ -167,8 +167,8 @@ def _launch(home: Home, runtime: str, scale: float, progress: Progress, deadline
         guard.cancel()
     if process.wait() == ALREADY_RUNNING:
         return False
-    if error is not None:
-        raise RegionError(error)
+    if failure is not None:
+        raise RegionError(failure)
     last = ""
     with contextlib.suppress(OSError):
         last = (home.folder / "region.stderr").read_text(errors="replace").strip().rsplit("\n", 1)[-1]
