@@ -11,7 +11,7 @@ import click
 from aurora_lab.cli import context, jupyter
 from aurora_lab.cli.failure import FULL, LabError
 from aurora_lab.cli.options import home_option, region_options, workspace_option
-from aurora_lab.cli.workspace import Lesson, Report, Workspace, default_workspace, find_lesson, list_lessons
+from aurora_lab.cli.workspace import Lesson, Report, Workspace, chosen_workspace, find_lesson, list_lessons
 from aurora_lab.course.places import find_places
 
 END = "JupyterLab has ended. The region goes on; stop it with `aurora-lab stop`."
@@ -42,7 +42,7 @@ def open_command(
     """
     places = find_places()
     chosen = _choose(places.lessons, lesson)
-    folder = (workspace.expanduser() if workspace else default_workspace()).absolute()
+    folder = chosen_workspace(workspace)
     _tell(_fill(Workspace(folder), places.lessons))
     home = context.home()
     session = jupyter.Session(home.folder / "jupyter", folder)

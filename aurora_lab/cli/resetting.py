@@ -11,7 +11,7 @@ import click
 from aurora_lab.cli import context
 from aurora_lab.cli.failure import LabError
 from aurora_lab.cli.options import home_option, workspace_option
-from aurora_lab.cli.workspace import Workspace, default_workspace, find_lesson
+from aurora_lab.cli.workspace import Workspace, chosen_workspace, find_lesson
 from aurora_lab.course.places import find_places
 from aurora_lab.region import client
 from aurora_lab.region.home import Home
@@ -33,7 +33,7 @@ def reset_command(lesson: str | None, yes: bool, workspace: Path | None) -> None
     if lesson is None:
         _reset_region(context.home(), yes)
     else:
-        _reset_lesson(lesson, Workspace(workspace or default_workspace()))
+        _reset_lesson(lesson, Workspace(chosen_workspace(workspace)))
 
 
 def _reset_lesson(wanted: str, workspace: Workspace) -> None:

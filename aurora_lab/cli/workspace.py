@@ -67,6 +67,11 @@ def default_workspace() -> Path:
     return folder.with_name("aurora-lab-work") if (folder / "pyproject.toml").exists() else folder
 
 
+def chosen_workspace(given: Path | None) -> Path:
+    """The folder named with `--workspace`, or the default one; absolute."""
+    return (given.expanduser() if given else default_workspace()).absolute()
+
+
 def list_lessons(course: Path) -> list[Lesson]:
     """The lessons of the course in order."""
     found = []
