@@ -25,6 +25,8 @@ import psutil
 from aurora_lab.runtime.base import ServerSpec
 
 PROC = Path("/proc")
+_ENDED = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+"""Waiting to be reaped, and just being reaped."""
 _SETTLE_SECONDS = 5.0
 """Longest wait for processes that were sent SIGKILL; the kernel needs milliseconds."""
 
@@ -60,7 +62,7 @@ def resolved(spec: ServerSpec) -> ServerSpec:
 def alive(process: psutil.Process) -> bool:
     """Whether the process runs or is stopped; one that only waits to be reaped does not count."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return process.is_running() and process.status() not in _ENDED
     except psutil.NoSuchProcess:
         return False
 

@@ -44,13 +44,28 @@ def no_engine() -> str | None:
     return None
 
 
+@pytest.fixture(scope="session")
+def embedded_runtime() -> Iterator[Runtime]:
+    """The embedded runtime, one for a run."""
+    chosen, _ = choose("embedded", Path("/nowhere"))
+    yield chosen
+    chosen.close()
+
+
+@pytest.fixture(scope="session")
+def containers_runtime(no_engine: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    """The container runtime, one for a run; skipped with the reason where there is no engine."""
+    if no_engine:
+        pytest.skip(f"containers cannot run here: {no_engine}")
+    chosen, _ = choose("containers", tmp_path_factory.mktemp("home"))
+    yield chosen
+    chosen.close()
+
+
 @pytest.fixture(params=["embedded", pytest.param("containers", marks=pytest.mark.containers)])
 def runtime(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[Runtime]:
-    """Each runtime in turn, with `server_folder` as its home; containers are skipped with the reason."""
-    if request.param == "containers" and (why := request.getfixturevalue("no_engine")):
-        pytest.skip(f"containers cannot run here: {why}")
-    chosen, _ = choose(request.param, server_folder)
+    """Each runtime in turn; what it runs below `server_folder` ends with the test."""
+    chosen: Runtime = request.getfixturevalue(f"{request.param}_runtime")
     yield chosen
     for server in chosen.strays(server_folder, ()):
         server.kill()
-    chosen.close()

@@ -30,8 +30,11 @@ def template() -> Iterator[Path]:
 
 
 @pytest.fixture
-def lab(runtime: Runtime, server_folder: Path, template: Path) -> Lab:
+def lab(runtime: Runtime, server_folder: Path, template: Path) -> Iterator[Lab]:
     """A cluster's folder without servers."""
     root = server_folder / "cluster"
     runtime.make_folder(root)
-    return Lab(runtime, root, template)
+    yield Lab(runtime, root, template)
+    for server in runtime.strays(root, ()):
+        server.kill()
+    runtime.remove_tree(root)

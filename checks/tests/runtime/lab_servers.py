@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from aurora_lab.runtime.base import Runtime, Server, ServerSpec
+from aurora_lab.runtime.containers import ContainerRuntime
 
 USER = "rdsadmin"
 INITDB = ("-U", USER, "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions", "--wal-segsize=1")
@@ -33,6 +34,11 @@ class Lab:
     root: Path
     template: Path
     mark: str = field(default_factory=lambda: secrets.token_hex(4))
+
+    @property
+    def home(self) -> Path:
+        """The home that another process gives its runtime to be in the same network."""
+        return self.runtime.home if isinstance(self.runtime, ContainerRuntime) else self.root
 
     def spec(self, name: str, port: int | None = None) -> ServerSpec:
         """The spec of a server that is called so in this test; its data need not be there yet."""

@@ -53,7 +53,7 @@ def test_another_process_finds_a_server_and_ends_it(lab: Lab) -> None:
     spec = lab.primary()
     server = lab.runtime.start(spec)
     described = json.dumps({"name": spec.name, "root": str(spec.root), "data": str(spec.data)})
-    call = [sys.executable, "-c", FIND_AND_STOP, lab.runtime.name, str(lab.root.parent), described]
+    call = [sys.executable, "-c", FIND_AND_STOP, lab.runtime.name, str(lab.home), described]
     with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdin is not None
         assert other.stdout is not None

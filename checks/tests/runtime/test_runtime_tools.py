@@ -106,7 +106,7 @@ def test_tools_that_a_dead_process_left_are_ended(lab: Lab) -> None:
     primary = lab.runtime.start(lab.primary())
     host, port = primary.peer_address
     tool = ("pg_receivewal", "-h", host, "-p", str(port), "-U", USER, "-D", str(lab.root))
-    call = [sys.executable, "-c", SLOW_TOOL, lab.runtime.name, str(lab.root.parent), str(lab.root), *tool]
+    call = [sys.executable, "-c", SLOW_TOOL, lab.runtime.name, str(lab.home), str(lab.root), *tool]
     with subprocess.Popen(call, start_new_session=True) as other:
         streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
         eventually(lambda: ask(primary, streaming) == 1, "the tool at work", 30)
