@@ -17,6 +17,7 @@ from aurora_lab.region import client
 from aurora_lab.region.environment import enter, leave
 
 ENDPOINTS = ("writer", "reader")
+PSQL_WORDS = "aurora_lab.psql_words"
 
 
 @click.command("env")
@@ -44,15 +45,25 @@ def env_command(shell: str | None, unset: bool) -> None:
         click.echo(f"# Nothing has changed yet. To have these lines carried out: {use}", err=True)
 
 
-@click.command("psql", context_settings={"ignore_unknown_options": True})
+class ForPsql(click.Command):
+    """A command whose words after `--` are for psql, whatever came before."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Split at the first `--`."""
+        at = args.index("--") if "--" in args else len(args)
+        ctx.meta[PSQL_WORDS] = args[at + 1 :]
+        return super().parse_args(ctx, args[:at])
+
+
+@click.command("psql", cls=ForPsql, options_metavar="[OPTIONS]")
 @click.argument("cluster")
 @click.argument("endpoint", default="writer")
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("-U", "--username", help="The database user (default: the cluster's master user).")
 @click.option("-d", "--dbname", help="The database (default: the one made with the cluster, or postgres).")
 @home_option
+@click.pass_context
 def psql_command(
-    cluster: str, endpoint: str, arguments: tuple[str, ...], username: str | None, dbname: str | None
+    ctx: click.Context, cluster: str, endpoint: str, username: str | None, dbname: str | None
 ) -> None:
     """Connect to CLUSTER with psql.
 
@@ -71,7 +82,7 @@ def psql_command(
     if tools is None:
         raise LabError("psql was not found. `aurora-lab doctor` says what to do.")
     environment = enter(home, found, tools, os.environ).apply(os.environ)
-    words = ["-h", host, "-p", str(described["port"]), "-U", username, "-d", dbname, *arguments]
+    words = ["-h", host, "-p", str(described["port"]), "-U", username, "-d", dbname, *ctx.meta[PSQL_WORDS]]
     _run([str(tools / "psql"), *words], environment)
 
 

@@ -132,15 +132,16 @@ def test_psql_goes_to_the_right_name(
     run: Run, monkeypatch: pytest.MonkeyPatch, wanted: list[str], host: str
 ) -> None:
     became: list[tuple[list[str], dict[str, str]]] = []
+    words = ["-Atc", "SELECT 1", "--", "-x"]
     monkeypatch.setattr(connect, "_run", lambda command, environment: became.append((command, environment)))
     os.environ["PGPASSWORD"] = "given"
     os.environ["PGSERVICE"] = "production"
-    result = run("psql", "Shop", *wanted, *([] if not wanted else ["--", "-Atc", "SELECT 1"]))
+    result = run("psql", "Shop", *wanted, "--", *words)
     assert result.exit_code == 0, result.output
     ((command, environment),) = became
     assert Path(command[0]).name == "psql"
     assert command[1:9] == ["-h", host, "-p", "5432", "-U", "teacher", "-d", "postgres"]
-    assert command[9:] == ([] if not wanted else ["-Atc", "SELECT 1"])
+    assert command[9:] == words
     assert environment["PGPASSWORD"] == "given"
     assert environment["PGHOSTADDR"] == "127.0.0.1"
     assert "PGSERVICE" not in environment
