@@ -33,9 +33,10 @@ def megabytes(size: object) -> str:
 
 def _summary(state: Mapping[str, Any]) -> Table:
     rows = Table.grid(padding=(0, 2))
-    reason = f" ({state['runtime_reason']})" if state.get("runtime_reason") else ""
+    # The reason begins with the runtime's name.
+    runtime = state.get("runtime_reason") or state.get("runtime")
     rows.add_row("Region", f"{state.get('region')} at {state.get('url')}, process {state.get('pid')}")
-    rows.add_row("Runtime", f"{state.get('runtime')}{reason}, PostgreSQL {state.get('postgresql')}")
+    rows.add_row("Runtime", f"{runtime}; PostgreSQL {state.get('postgresql')}")
     rows.add_row("Lab clock", f"{_clock(state)}documented durations pass {state.get('scale'):g} times faster")
     servers = sum(
         instance.get("memory_bytes") or 0

@@ -18,6 +18,7 @@ import psutil
 
 from aurora_lab.region.clock import DEFAULT_SCALE
 from aurora_lab.region.home import TOKEN_HEADER, Home, RegionInfo
+from aurora_lab.runtime.processes import alive
 
 START_SECONDS = 180.0
 STOP_SECONDS = 90.0
@@ -77,12 +78,16 @@ def stop(home: Home) -> bool:
         return False
     process = psutil.Process(info.pid)
     _call(info, "stop", {})
-    try:
-        process.wait(STOP_SECONDS)
-    except psutil.TimeoutExpired as error:
-        raise RegionError(
-            f"The region (process {info.pid}) did not stop within {STOP_SECONDS:.0f} s; {home.log} says why."
-        ) from error
+    deadline = time.monotonic() + STOP_SECONDS
+    # Whoever started it may live on and not look after it (a JupyterLab): then it has ended, but its id stays.
+    while alive(process):
+        if time.monotonic() > deadline:
+            raise RegionError(
+                f"The region (process {info.pid}) did not stop within {STOP_SECONDS:.0f} s; {home.log} says why."
+            )
+        time.sleep(0.01)
+    with contextlib.suppress(psutil.Error):
+        process.wait(0)
     return True
 
 

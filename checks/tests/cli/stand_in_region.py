@@ -71,7 +71,7 @@ class StandIn:
             "version": "0.1.0",
             "pid": os.getpid(),
             "runtime": "embedded",
-            "runtime_reason": "no Docker engine answers",
+            "runtime_reason": "embedded: no container engine answers",
             "postgresql": "17.10",
             "scale": 10.0,
             "clock": "2026-01-02T03:04:05.000Z",

@@ -70,7 +70,7 @@ def test_status_shows_all_of_the_region(run: Run, shop: StandIn) -> None:
     shown = run("status").stdout
     for part in (
         shop.url,
-        "embedded (no Docker engine answers), PostgreSQL 17.10",
+        "embedded: no container engine answers; PostgreSQL 17.10",
         "10 times faster",
         "region 60 MB, servers 36 MB",
         "127.0.0.1:5499",

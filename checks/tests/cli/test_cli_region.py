@@ -8,11 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from jupyter_session import environment as jupyter_environment
+from jupyter_session import opened
 
 from aurora_lab.region import client
 from aurora_lab.region.environment import program_folders
@@ -58,6 +61,24 @@ def readme_session() -> str:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (session,) = re.findall(r"^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return str(session)
+
+
+def test_a_region_that_jupyterlab_started_stops_from_another_process(tmp_path: Path) -> None:
+    folder = short_folder()
+    home = Home(folder / "home")
+    environ = {**jupyter_environment(tmp_path), "AURORA_LAB_HOME": str(home.folder)}
+    try:
+        with opened(tmp_path, environ, "--runtime", "embedded") as lab:
+            begun = time.monotonic()
+            bash("aurora-lab stop", home)
+            assert time.monotonic() - begun < 30
+            bash("aurora-lab start --runtime embedded", home)
+            assert "The region goes on" in lab.end()
+        assert client.running(home) is not None
+    finally:
+        client.stop(home)
+        shutil.rmtree(home.data, ignore_errors=True)
+        shutil.rmtree(folder)
 
 
 def test_what_the_readme_has_one_type_in_a_terminal_works() -> None:
