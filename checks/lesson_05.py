@@ -122,7 +122,7 @@ def check_instance(region: RegionView, _evidence: Evidence) -> Passed:
     prediction=Prediction(
         "abc",
         "b",
-        "From Aurora PostgreSQL 17 on, `rds.force_ssl` is 1: no connection without encryption [3.27].",
+        "From Aurora PostgreSQL 17 on, `rds.force_ssl` is 1 by default: no connection without encryption [3.27].",
     ),
 )
 def check_table(region: RegionView, _evidence: Evidence) -> Passed:

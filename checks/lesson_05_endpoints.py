@@ -34,7 +34,7 @@ MIN_CONNECTIONS = 10
     prediction=Prediction(
         "abc",
         "b",
-        "While an answer of DNS lives, new connections go where it points. A session never moves [3.9, 3.16].",
+        "While an answer of DNS lives, new connections go where it points. A session never moves [3.9] [3.16].",
     ),
 )
 def check_connections(region: RegionView, evidence: Evidence) -> Passed:

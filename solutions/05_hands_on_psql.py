@@ -18,10 +18,10 @@
 #     name: python3
 # ---
 
-# %% [markdown] picture="05_goal.svg"
+# %% [markdown] picture="05_goal.png"
 # ## What you will build
 #
-# ![A cluster with a writer, two readers, three endpoints and one volume](attachment:05_goal.svg)
+# <img src="attachment:05_goal.png" width="720" alt="A cluster: a writer, two readers, three endpoints, one volume">
 #
 # Everything runs in the **lab**: a region on this machine that answers as AWS does. You use the real AWS CLI,
 # boto3 and psql. Numbers like [1.1] name the row of the fact table that a sentence comes from.
@@ -151,14 +151,18 @@ lab.check("05.2")
 # %% [markdown]
 # ## 3 · psql
 #
-# Put the two names into the environment, so that psql and the terminal can use them. Then say hello.
-# `aurora_version()` is the version of Aurora, not of PostgreSQL [7.33].
+# Put the two names into the environment of this notebook, and say hello. `aurora_version()` is the version of
+# Aurora, not of PostgreSQL [7.33].
+#
+# Do you prefer a terminal? Paste the line that the cell prints into it.
 
 # %%
 cluster = rds.describe_db_clusters(DBClusterIdentifier="library")["DBClusters"][0]
 os.environ["WRITER"] = cluster["Endpoint"]
 os.environ["READER"] = cluster["ReaderEndpoint"]
-# !psql -h "$WRITER" -x -c "select aurora_db_instance_identifier(), aurora_version(), version()"
+names = ("PGUSER", "PGPASSWORD", "PGDATABASE", "WRITER", "READER")
+print("export", *(f"{name}={os.environ[name]}" for name in names))
+# !psql -h "$WRITER" -x -c "select aurora_db_instance_identifier(), aurora_version()"
 
 # %% [markdown]
 # You did not say how to encrypt: the lab sets `PGSSLMODE=verify-full`. psql then demands encryption, a certificate
@@ -179,7 +183,8 @@ lab.predict("05.3", choice)
 
 # %%
 # !psql "host=$WRITER sslmode=disable" -c "select 1"
-# !psql "host=$WRITER sslmode=verify-full" -c "select ssl, version, cipher from pg_stat_ssl where pid = pg_backend_pid()"
+# !psql "host=$WRITER sslmode=verify-full" \
+#   -c "select ssl, version, cipher from pg_stat_ssl where pid = pg_backend_pid()"
 
 # %% [markdown]
 # ### 05.3 A table with rows
@@ -205,7 +210,8 @@ lab.predict("05.3", choice)
 #   year integer,
 #   written_by text default aurora_db_instance_identifier()
 # );
-# insert into books (title, year) values ('Momo', 1973), ('Dune', 1965), ('Ficciones', 1944);
+# insert into books (title, year)
+#   values ('Momo', 1973), ('Dune', 1965), ('Ficciones', 1944);
 # select * from books;
 # SQL
 # ### END SOLUTION
@@ -241,7 +247,8 @@ lab.predict("05.4", choice)
 # ### BEGIN SOLUTION
 # add() {
 #   aws rds create-db-instance --db-instance-identifier "$1" --availability-zone "$2" \
-#     --db-cluster-identifier library --engine aurora-postgresql --db-instance-class db.r6g.large \
+#     --db-cluster-identifier library --engine aurora-postgresql \
+#     --db-instance-class db.r6g.large \
 #     --query "DBInstance.[DBInstanceIdentifier, DBInstanceStatus]" --output text
 # }
 # add library-2 us-west-2b
@@ -254,7 +261,7 @@ lab.predict("05.4", choice)
 lab.check("05.4")
 
 # %%
-# !psql -h "$READER" -c "select aurora_db_instance_identifier() as answered_by, count(*) as books from books"
+# !psql -h "$READER" -c "select aurora_db_instance_identifier(), count(*) from books"
 lab.map()
 
 # %% [markdown]
@@ -365,7 +372,8 @@ rds.create_db_cluster_endpoint(
     StaticMembers=["library-3"],
 )
 ### END SOLUTION
-for endpoint in rds.describe_db_cluster_endpoints(DBClusterIdentifier="library")["DBClusterEndpoints"]:
+found = rds.describe_db_cluster_endpoints(DBClusterIdentifier="library")
+for endpoint in found["DBClusterEndpoints"]:
     print(endpoint["EndpointType"], endpoint["Endpoint"])
 
 # %% check="05.7"
@@ -412,7 +420,8 @@ lab.check("05.8")
 
 # %%
 # !psql -h "$WRITER" -c "select title, written_by from books order by id"
-for event in rds.describe_events(SourceType="db-cluster", SourceIdentifier="library")["Events"]:
+found = rds.describe_events(SourceType="db-cluster", SourceIdentifier="library")
+for event in found["Events"]:
     print(event["Message"])
 lab.map()
 
@@ -448,7 +457,8 @@ for name in ("library-1", "library-3"):
 for name in ("library-1", "library-3"):
     rds.get_waiter("db_instance_deleted").wait(DBInstanceIdentifier=name)
 # !sleep "$DNS_TTL"
-# !psql -h "$READER" -c "insert into books (title, year) values ('Through the reader endpoint', 2026)"
+# !psql -h "$READER" \
+#   -c "insert into books (title, year) values ('Through the reader endpoint', 2026)"
 ### END SOLUTION
 
 # %% check="05.9"
@@ -514,9 +524,10 @@ lab.aws.rds.create_db_instance(
     DBInstanceClass="db.t4g.medium",
     Tags=lab.aws.tags,
 )
-lab.aws.rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier="aurora-lab-05-1")
-made = lab.aws.rds.describe_db_clusters(DBClusterIdentifier="aurora-lab-05")["DBClusters"][0]
-print(made["Endpoint"], made["ReaderEndpoint"], sep="\n")
+waiter = lab.aws.rds.get_waiter("db_instance_available")
+waiter.wait(DBInstanceIdentifier="aurora-lab-05-1")
+found = lab.aws.rds.describe_db_clusters(DBClusterIdentifier="aurora-lab-05")
+print(found["DBClusters"][0]["Endpoint"])
 
 # %% tags=["real-aws"]
 # %%real_aws

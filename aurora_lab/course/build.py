@@ -57,6 +57,8 @@ def execute(notebook: Any, environment: Mapping[str, str], folder: Path) -> None
         notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
     client.record_timing = False
+    # What a program writes in two pieces is one text, also where the pieces do not end with a line.
+    client.coalesce_streams = True
     try:
         client.execute(env=dict(environment))
     except CellExecutionError as error:
@@ -118,11 +120,13 @@ def _nbgrader(cell: Cell, lesson: Lesson) -> dict[str, Any]:
 
 
 def _attachment(path: Path) -> dict[str, str]:
+    """A picture as nbformat keeps it. JupyterLab shows no SVG that is attached."""
+    if path.suffix != ".png":
+        raise SourceError(f"The picture {path.name} must be a PNG.")
     try:
-        content = path.read_bytes()
+        return {"image/png": base64.b64encode(path.read_bytes()).decode()}
     except OSError as error:
         raise SourceError(f"The picture {path} cannot be read: {error}") from error
-    return {"image/svg+xml": base64.b64encode(content).decode()}
 
 
 def without_outputs(text: str) -> str:

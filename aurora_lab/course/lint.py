@@ -10,6 +10,8 @@ from aurora_lab.course.exercises import Exercise, Lesson
 from aurora_lab.course.source import GIVEN, Source
 
 MAX_CODE_LINES = 25
+MAX_CODE_WIDTH = 92
+"""What JupyterLab shows of a line beside its file list."""
 MAX_WORDS = 120
 MIN_EXERCISES = 6
 MIN_HINTS = 3
@@ -29,6 +31,9 @@ def _cells(source: Source) -> Iterator[str]:
         words = len(re.findall(r"\w+", re.sub(r"`[^`]*`|\([^)]*\)|\|", " ", cell.source)))
         if cell.kind == "code" and lines > MAX_CODE_LINES:
             yield f"{where}: {lines} lines of code, at most {MAX_CODE_LINES}."
+        wide = max(map(len, cell.source.splitlines()), default=0)
+        if cell.kind == "code" and wide > MAX_CODE_WIDTH:
+            yield f"{where}: a line of code of {wide} characters, at most {MAX_CODE_WIDTH}."
         if cell.kind == "markdown" and words > MAX_WORDS:
             yield f"{where}: {words} words of prose, at most {MAX_WORDS}."
         if cell.picture and f"attachment:{cell.picture}" not in cell.source:

@@ -6,7 +6,7 @@ What a cell is stands in its marker, after `# %%`:
     predict="05.1"      the learner's prediction before the experiment, with a solution of its own
     check="05.1"        the call of the check
     tags=["real-aws"]   an optional cell on a real account
-    picture="goal.svg"  (prose) the picture `attachment:goal.svg`, from `solutions/pictures/`
+    picture="goal.png"  (prose) the picture `attachment:goal.png`, from `solutions/pictures/`
     nothing             given: prose, or code that the learner runs as it is
 """
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -30,7 +31,10 @@ class ClusterMap:
         return self.text
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/plain": self.text, "image/svg+xml": self.svg}
+        # An image in HTML and not bare SVG, which Jupyter shows only to whoever ran the cell.
+        data = base64.b64encode(self.svg.encode()).decode()
+        html = f'<img alt="cluster map" width="{WIDTH}" src="data:image/svg+xml;base64,{data}">'
+        return {"text/plain": self.text, "text/html": html}
 
 
 def draw(clusters: Sequence[Status], zones: Sequence[str]) -> ClusterMap:

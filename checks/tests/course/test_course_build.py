@@ -94,7 +94,7 @@ def _long_code(source: Source) -> Source:
 
 
 def _long_prose(source: Source) -> Source:
-    return _with(source, "markdown", "word " * 121 + "attachment:05_goal.svg")
+    return _with(source, "markdown", "word " * 121 + "attachment:05_goal.png")
 
 
 def _with(lesson: Source, kind: str, text: str) -> Source:

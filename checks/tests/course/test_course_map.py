@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
@@ -90,4 +92,7 @@ def test_names_are_escaped_and_long_ones_fit() -> None:
 
 def test_jupyter_gets_a_picture_and_text() -> None:
     bundle = draw([cluster(WRITER)], ZONES)._repr_mimebundle_()
-    assert set(bundle) == {"image/svg+xml", "text/plain"}
+    assert set(bundle) == {"text/html", "text/plain"}
+    found = re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', bundle["text/html"])
+    assert found is not None
+    assert "w" in words(base64.b64decode(found[1]).decode())
