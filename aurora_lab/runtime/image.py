@@ -22,7 +22,7 @@ from typing import Any
 
 from aurora_lab.runtime import engine
 from aurora_lab.runtime.base import RuntimeUnavailableError
-from aurora_lab.runtime.binaries import Binaries, find_binaries, fingerprint
+from aurora_lab.runtime.binaries import Binaries, find_binaries, fingerprint, version_in
 
 REPOSITORY = "aurora-lab/postgres"
 MAJOR = 17
@@ -52,7 +52,7 @@ class NodeImage:
     """`sha256:…`: nothing that could be pulled."""
     name: str
     version: str
-    """PostgreSQL's version; empty when the image does not say."""
+    """PostgreSQL's version, as `17.10`."""
     made: bool = False
     """Whether it was made just now."""
 
@@ -63,13 +63,36 @@ def image_name(major: int = MAJOR) -> str:
 
 
 def find_image(client: Any, name: str) -> NodeImage | None:
-    """The image of that name, if the engine has it. Raises RuntimeUnavailableError when it does not answer."""
+    """The image of that name, if the engine has it. Raises RuntimeUnavailableError."""
+    image = _get(client, name)
+    return image and NodeImage(image.id, name, _version(client, image))
+
+
+def _get(client: Any, name: str) -> Any:
     with engine.answering():
         try:
-            image = client.images.get(name)
+            return client.images.get(name)
         except engine.NotFoundError:
             return None
-    return NodeImage(image.id, name, (image.labels or {}).get(VERSION_LABEL, ""))
+
+
+def _version(client: Any, image: Any) -> str:
+    """What the image's label says or, where somebody built it otherwise, what its server says."""
+    if labelled := (image.labels or {}).get(VERSION_LABEL):
+        return str(labelled)
+    with engine.answering():
+        try:
+            said = client.containers.run(
+                image.id, ["postgres", "--version"], entrypoint=[], remove=True, network_mode="none"
+            ).decode()
+        except engine.ContainerError as error:
+            said = str(error)
+    version = version_in(said)
+    if version is None:
+        raise RuntimeUnavailableError(
+            f"The image {image.tags or image.id} has no PostgreSQL that runs: {said.strip()}"
+        )
+    return version
 
 
 def ensure_image(client: Any, binaries: Binaries | None = None) -> NodeImage:
@@ -79,31 +102,28 @@ def ensure_image(client: Any, binaries: Binaries | None = None) -> NodeImage:
     what to do where it is missing and cannot be made here.
     """
     name = image_name(binaries.major if binaries else MAJOR)
-    with engine.answering():
-        try:
-            image = client.images.get(name)
-        except engine.NotFoundError:
-            image = None
-    build = (image.labels or {}).get(BUILD_LABEL) if image else None
-    if image and (build is None or not engine.is_native(client)):
-        return NodeImage(image.id, name, (image.labels or {}).get(VERSION_LABEL, ""))
-    if not engine.is_native(client) or shutil.which("ldd") is None:
+    image = _get(client, name)
+    native = engine.is_native(client) and shutil.which("ldd") is not None
+    if image and (not native or BUILD_LABEL not in (image.labels or {})):
+        return NodeImage(image.id, name, _version(client, image))
+    if not native:
         raise RuntimeUnavailableError(
             f"The image {name} is missing, and this machine's files cannot make one. "
             f"Build it with `docker build -t {name} docker/postgres`."
         )
     binaries = binaries or find_binaries()
-    wanted = _build(binaries)
     name = image_name(binaries.major)
-    if image and build == wanted and name in image.tags:
+    build = _build(binaries)
+    image = _get(client, name)
+    if image and image.labels.get(BUILD_LABEL) == build:
         return NodeImage(image.id, name, binaries.version)
-    _make(client, binaries, name, wanted)
-    found = find_image(client, name)
-    if found is None:
+    _make(client, binaries, name, build)
+    made = _get(client, name)
+    if made is None:
         raise RuntimeUnavailableError(
             f"The engine took the image {name} and does not have it. {engine.ADVICE}"
         )
-    return NodeImage(found.identifier, name, binaries.version, made=True)
+    return NodeImage(made.id, name, binaries.version, made=True)
 
 
 def _build(binaries: Binaries) -> str:
@@ -150,7 +170,13 @@ def _pack(archive: tarfile.TarFile, binaries: Binaries) -> None:
         archive.add(program, inside, filter=_plain)
     objects = [*binaries.folder.iterdir(), *(tree / "lib").rglob("*.so*"), *programs.values()]
     for library in _libraries(objects, tree, binaries):
-        archive.add(library.resolve(), str(library).lstrip("/"), filter=_plain)
+        # What a wheel keeps beside its package would not be found under the path that it has here.
+        system = library.parts[1].startswith("lib") or library.parts[1:3] in {
+            ("usr", "lib"),
+            ("usr", "lib64"),
+        }
+        inside = str(library).lstrip("/") if system else f"{PREFIX}/lib/{library.name}"
+        archive.add(library.resolve(), inside, filter=_plain)
     link = tarfile.TarInfo("bin")
     link.type, link.linkname = tarfile.SYMTYPE, "usr/bin"
     archive.addfile(link)
@@ -207,7 +233,7 @@ def main() -> int:
         sys.stdout.write(f"{error}\n")
         return 1
     verb = "made" if image.made else "has"
-    sys.stdout.write(f"{verb} the image {image.name} with PostgreSQL {image.version or 'of its own'}\n")
+    sys.stdout.write(f"{verb} the image {image.name} with PostgreSQL {image.version}\n")
     return 0
 
 

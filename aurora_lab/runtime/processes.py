@@ -39,6 +39,8 @@ class PidFile:
     port: int
     status: str
     """`starting`, `ready`, `standby` (up, but not consistent yet), `stopping`, or empty."""
+    segment: int | None = None
+    """The identifier of its System V shared memory."""
 
 
 def read_pid_file(data: Path) -> PidFile | None:
@@ -49,6 +51,7 @@ def read_pid_file(data: Path) -> PidFile | None:
             pid=abs(int(lines[0])),
             port=int(lines[3]),
             status=lines[7].strip() if len(lines) > 7 else "",
+            segment=int(lines[6].split()[1]) if len(lines) > 6 and lines[6].strip() else None,
         )
     except (OSError, ValueError, IndexError):
         return None
@@ -225,21 +228,21 @@ def frozen(process: psutil.Process) -> bool:
 
 
 def kill(main: psutil.Process, data: Path) -> None:
-    """End a server's processes at once and return when none is left; what shared memory it had is freed.
+    """End a server's processes at once and return when none is left.
 
     Also ends processes that a main process killed by somebody else left behind (a frozen one cannot notice
     that it is alone, and would keep the next server from starting).
     """
     doomed = freeze(main)
     known = {process.pid for process in doomed}
-    orphans = [process for process in _servers_in(data) if process.pid not in known]
-    doomed += orphans
-    memory = _shared_memory(doomed)
+    doomed += [process for process in _servers_in(data) if process.pid not in known]
+    said = read_pid_file(data)
     send(doomed, signal.SIGKILL)
     deadline = time.monotonic() + _SETTLE_SECONDS
     for process in doomed:
         wait_gone(process, max(0.0, deadline - time.monotonic()))
-    _free(*memory)
+    if said is not None and said.pid == main.pid:
+        _free(said.segment)
 
 
 def end_servers_on(data: Path, seconds: float = 30.0) -> bool:
@@ -255,12 +258,9 @@ def end_servers_on(data: Path, seconds: float = 30.0) -> bool:
         if frozen(main) or not wait_gone(main, seconds):
             kill(main, data)
     orphans = _servers_in(data)
-    memory = _shared_memory(orphans)
     send(orphans, signal.SIGKILL)
     for process in orphans:
         wait_gone(process, _SETTLE_SECONDS)
-    if orphans:
-        _free(*memory)
     return bool(mains)
 
 
@@ -271,7 +271,7 @@ def _servers_in(data: Path) -> list[psutil.Process]:
     """
     found = []
     for pid, command in _commands():
-        if command[0].startswith("postgres: ") or data_argument(command) == str(data):
+        if "".join(command[:1]).startswith("postgres: ") or data_argument(command) == str(data):
             with contextlib.suppress(psutil.Error, OSError):
                 process = psutil.Process(pid)
                 if process.cwd() == str(data):
@@ -279,35 +279,14 @@ def _servers_in(data: Path) -> list[psutil.Process]:
     return found
 
 
-_SEGMENT = re.compile(r"(/dev/shm/PostgreSQL\.\d+)|/SYSV[0-9a-f]{8}")
+def _free(segment: int | None) -> None:
+    """Free a killed server's System V segment: its files may be removed next, and then nobody would.
 
-
-def _shared_memory(processes: Iterable[psutil.Process]) -> tuple[set[Path], set[int]]:
-    """Shared memory mapped by these processes: files, and System V identifiers (shown as the inode)."""
-    files: set[Path] = set()
-    identifiers: set[int] = set()
-    for process in processes:
-        try:
-            maps = (PROC / str(process.pid) / "maps").read_text()
-        except OSError:  # gone, not ours to read, or not Linux
-            continue
-        for line in maps.splitlines():
-            if match := _SEGMENT.search(line):
-                if match[1]:
-                    files.add(Path(match[1]))
-                else:
-                    identifiers.add(int(line.split()[4]))
-    return files, identifiers
-
-
-def _free(files: set[Path], identifiers: set[int]) -> None:
-    """Free shared memory whose users are gone: a killed server cannot, and its files may be removed next."""
-    for file in files:
-        file.unlink(missing_ok=True)
-    if identifiers and sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        for identifier in identifiers:
-            libc.shmctl(identifier, 0, None)  # IPC_RMID; one that is gone already does no harm
+    It is 56 bytes by which a server finds out that another one has its files, but a system has only some
+    thousands of them. All other shared memory goes with its processes or lies in the data directory.
+    """
+    if segment is not None and sys.platform == "linux":
+        ctypes.CDLL(None).shmctl(segment, 0, None)  # IPC_RMID; one that is gone already does no harm
 
 
 _FIELD = re.compile(r"^(Pss|RssAnon|RssFile|RssShmem):\s+(\d+) kB", re.MULTILINE)

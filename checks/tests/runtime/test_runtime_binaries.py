@@ -104,17 +104,25 @@ def test_the_copy_for_the_servers_user_is_made_once_and_whole(
     (tree / "lib" / "libpq.so.5").chmod(0o600)
     (tree / "lib" / "libpq.so").symlink_to("libpq.so.5")
     monkeypatch.setattr(binaries, "SHARED", tmp_path / "shared" / "postgresql")
-    source = Binaries(tree / "bin", "17.10", "a test", {"LD_LIBRARY_PATH": str(tree / "lib")})
-    first = binaries._reachable(source, wheel=True)
+    beside = tmp_path / "package.libs"
+    beside.mkdir()
+    (beside / "libz.so").write_text("another library")
+    needs = {"LD_LIBRARY_PATH": str(tree / "lib")}
+    source = Binaries(tree / "bin", "17.10", "a test", needs)
+    wheel = binaries._Candidate(tree / "bin", "a test", needs, wheel=True, libraries=beside)
+    first = binaries._reachable(source, wheel)
     assert first.folder.parent.parent == tmp_path / "shared" / "postgresql"
     assert (first.folder / "psql").stat().st_mode & 0o777 == 0o755
     library = first.folder.parent / "lib" / "libpq.so"
     assert library.is_symlink()
     assert library.stat().st_mode & 0o777 == 0o644
-    assert first.environment == {"LD_LIBRARY_PATH": str(library.parent)}
+    where = [Path(folder) for folder in first.environment["LD_LIBRARY_PATH"].split(":")]
+    assert [
+        (folder / name).is_file() for folder, name in zip(where, ("libpq.so", "libz.so"), strict=True)
+    ] == [True] * 2
     before = (first.folder / "postgres").stat().st_ino
-    assert binaries._reachable(source, wheel=True) == first
+    assert binaries._reachable(source, wheel) == first
     assert (first.folder / "postgres").stat().st_ino == before
     (tree / "lib" / "more.so").write_text("another build of the same version")
-    assert binaries._reachable(source, wheel=True).folder != first.folder
+    assert binaries._reachable(source, wheel).folder != first.folder
     assert not list((tmp_path / "shared" / "postgresql").glob(".*"))

@@ -215,7 +215,7 @@ def small_disk(server_folder: Path) -> Iterator[Path]:
         check=False,
     )
     if mounted.returncode:
-        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
+        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.splitlines()[0]}")
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
