@@ -88,6 +88,7 @@ def opened(folder: Path, environ: dict[str, str], *more: str, user: int | None =
         with process.stdout as lines:
             address = next((line.strip() for line in lines), "")
             assert address.startswith("http://127.0.0.1:"), said.read_text()
+            guard.cancel()
             yield Lab(process, address, said)
     finally:
         guard.cancel()
