@@ -74,7 +74,7 @@ def _end_servers(home: Home) -> None:
         with suppress(RuntimeUnavailableError):
             runtime, _ = choose(name, home.folder)
             for server in runtime.strays(home.data, ()):
-                server.kill()
+                server.stop("fast", 10.0)
             runtime.close()
 
 
