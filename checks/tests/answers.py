@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from dataclasses import dataclass
@@ -28,7 +29,10 @@ def send(host: str, port: int, case: Case, seconds: float = ANSWER_SECONDS) -> b
     with socket.create_connection((host, port), timeout=seconds) as connection:
         try:
             connection.sendall(case.data)
-            connection.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(
+                OSError
+            ):  # it may have closed already, and what it said waits to be read
+                connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(65536):
                 answer += part
         except (ConnectionResetError, BrokenPipeError):

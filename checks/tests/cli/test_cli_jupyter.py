@@ -15,13 +15,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from jupyter_session import SECONDS, Lab, environment, opened, run_in_kernel, run_in_terminal
 from stand_in_region import StandIn, stand_in_region
 
 from aurora_lab.cli import terminal
 from aurora_lab.cli.failure import LabError
 from aurora_lab.cli.jupyter import Session, arguments, free_port, wants_browser
 from aurora_lab.region.home import DUMMY_KEY, Home
+from jupyter_session import SECONDS, Lab, environment, opened, run_in_kernel, run_in_terminal
 
 
 @pytest.fixture(scope="module")
