@@ -14,12 +14,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from jupyter_session import environment as jupyter_environment
-from jupyter_session import opened
 
 from aurora_lab.region import client
 from aurora_lab.region.environment import program_folders
 from aurora_lab.region.home import Home
+from jupyter_session import environment as jupyter_environment
+from jupyter_session import opened
 from local_region import PASSWORD, LocalRegion, eventually, local_region, short_folder
 
 ROOT = Path(__file__).resolve().parents[3]
