@@ -4,6 +4,7 @@
     volume/seed                the data directory, while there is no instance
     volume/writer.json         which instance is the writer, and which one is to become it
     volume/limits.json         the limits that a reader must not fall below
+    volume/restarting.json     readers that are being restarted, to have higher limits
     secrets/                   certificate, key, password file for libpq
     instances/NAME             the data directory of an instance
     instances/NAME.log         its log
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,14 @@ class Layout:
         """Record the limits that the writer has now."""
         ever = {name: max(value, now[name]) for name, value in self.limits().ever.items()}
         self._runtime.write(self.volume / "limits.json", as_json({"now": dict(now), "ever": ever}))
+
+    def restarting(self) -> list[str]:
+        """Readers that are being restarted: one that is found stopped must be started."""
+        return [str(name) for name in _read(self.volume / "restarting.json").get("readers", [])]
+
+    def set_restarting(self, names: Sequence[str]) -> None:
+        """Record readers that are about to be restarted; none when they have been."""
+        self._runtime.write(self.volume / "restarting.json", as_json({"readers": list(names)}))
 
     def record(self, name: str) -> Record | None:
         """An instance as it was last started or applied; None where it is not known."""

@@ -103,16 +103,17 @@ class ClusterPlane:
                 return promotion.promote(servers, spec, None, planned=False)
             running = servers.find(name) is not None
             if running and self.layout.writership() == Writership(name) and not self.layout.is_standby(name):
-                return self._adopt(spec)
-            if running:
-                servers.kill(name)
-            volume.take_volume(servers, name)
-            wanted, _ = accepted(servers.template.facts(), spec.parameters)
-            readers.raise_limits(servers, limits_of(wanted))
-            notes = servers.start(spec, reader=False)
-            record = self.layout.record(name)
-            if record is not None:
-                self.layout.set_limits(record.limits)
+                servers.settle(name)
+                notes = self._adopt(spec)
+                readers.raise_limits(servers, self.layout.limits().now)
+            else:
+                if running:
+                    servers.kill(name)
+                volume.take_volume(servers, name)
+                wanted, _ = accepted(servers.template.facts(), spec.parameters)
+                readers.raise_limits(servers, limits_of(wanted))
+                notes = servers.start(spec, reader=False)
+                self._note_limits(name)
             readers.lead(servers, name)
             return notes
 
@@ -314,6 +315,12 @@ class ClusterPlane:
         except ParameterError as error:
             return (str(error),)
         return ()
+
+    def _note_limits(self, writer: str) -> None:
+        """From now on readers must have what the writer has started with."""
+        record = self.layout.record(writer)
+        if record is not None and record.limits:
+            self.layout.set_limits(record.limits)
 
     def _behind(self, lsn: int) -> float:
         """Milliseconds since the writer was first seen beyond `lsn`; 0 where it was not."""

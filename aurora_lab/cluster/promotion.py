@@ -17,6 +17,7 @@ the log to its end. Why nothing is written twice: the old writer is dead before 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -70,9 +71,6 @@ def hand_over(servers: Servers, name: str, sources: Sequence[Path]) -> None:
     that has a file wins, so the one that reaches furthest comes first.
     """
     layout = servers.layout
-    server = servers.need(name)
-    # A process of it that hangs would keep it from letting go of the dead writer.
-    server.thaw()
     for stale in layout.side(name).glob("asked-*"):
         stale.unlink(missing_ok=True)
     # A new name at each try: the command of an earlier one may still be running.
@@ -81,7 +79,8 @@ def hand_over(servers: Servers, name: str, sources: Sequence[Path]) -> None:
         layout.data(name), name, restore_command=restore_command(tuple(sources), asked)
     )
     servers.reload(name)
-    if not wait_until(asked.exists, HAND_OVER_SECONDS):
+    # An earlier try may have told it to promote already; then it asks for nothing any more.
+    if not wait_until(lambda: asked.exists() or not layout.is_standby(name), HAND_OVER_SECONDS):
         raise NotReachableError(f"{name} did not take over the log within {HAND_OVER_SECONDS:g} s.")
 
 
@@ -89,14 +88,13 @@ def _hand_over_and_promote(servers: Servers, target: InstanceSpec, sources: Sequ
     name = target.name
     if servers.find(name) is None:
         servers.start(target, reader=True)
+    # A process of it that hangs would keep it from letting go of the dead writer.
+    servers.need(name).thaw()
+    servers.settle(name)
     hand_over(servers, name, sources)
-    servers.sessions.rows(name, "SELECT pg_promote(false)")
-
-    def promoted() -> bool:
-        return not servers.in_recovery(name)
-
-    if not wait_until(promoted, PROMOTE_SECONDS):
-        raise ClusterError(f"{target.identifier} was not promoted within {PROMOTE_SECONDS:g} s.")
+    # Refused where an earlier try has got that far.
+    with suppress(ClusterError):
+        servers.sessions.rows(name, "SELECT pg_promote(false)")
 
 
 def _fence(servers: Servers, holders: Sequence[str], *, planned: bool) -> None:
@@ -113,10 +111,15 @@ def _never_wrote(servers: Servers, name: str) -> bool:
 
 
 def _open(servers: Servers, target: InstanceSpec) -> Notes:
-    """See that the promoted target runs, and that its files say what it is."""
+    """Wait until the promoted target accepts writes, and have its files say what it is."""
     name = target.name
     if servers.find(name) is None:
+        if servers.layout.is_standby(name):
+            raise NotReachableError(f"{target.identifier} died while it was being promoted.")
         return servers.start(target, reader=False)
+    servers.settle(name)
+    if not wait_until(lambda: not servers.in_recovery(name), PROMOTE_SECONDS):
+        raise ClusterError(f"{target.identifier} was not promoted within {PROMOTE_SECONDS:g} s.")
     servers.write_configuration(servers.layout.data(name), name)
     servers.reload(name)
     return ()

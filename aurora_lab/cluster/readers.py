@@ -37,6 +37,7 @@ def start_reader(servers: Servers, spec: InstanceSpec, writer: str) -> Notes:
     servers.sweep(*layout.rubbish(layout.data(name)))
     if servers.find(name) is not None:
         try:
+            servers.settle(name)
             if servers.in_recovery(name) and follow_running(servers, spec, writer):
                 return ()
         except _WriterGoneError:
@@ -86,26 +87,40 @@ def running_readers(servers: Servers) -> list[Record]:
 
 
 def raise_limits(servers: Servers, limits: Mapping[str, int]) -> None:
-    """Restart the readers that have less than the writer is about to have."""
+    """Restart the readers that have less than the writer has or is about to have.
+
+    Restartable: who is to be restarted stands in a file until the last of them has been.
+    """
+    layout = servers.layout
     low = [
-        record
+        record.spec.name
         for record in running_readers(servers)
         if any(record.limits.get(name, 0) < value for name, value in limits.items())
     ]
-    if low:
-        servers.layout.set_limits(limits)
-    for record in low:
-        servers.stop(record.spec.name)
-        servers.start(record.spec, reader=True)
+    begun = layout.restarting()
+    names = [*begun, *(name for name in low if name not in begun)]
+    if not names:
+        return
+    layout.set_limits(limits)
+    layout.set_restarting(names)
+    for name in names:
+        record = layout.record(name)
+        if name in low:
+            servers.stop(name)
+        if record is not None and layout.is_standby(name) and servers.find(name) is None:
+            servers.start(record.spec, reader=True)
+    layout.set_restarting([])
 
 
 def lead(servers: Servers, writer: str) -> None:
-    """Tell the running readers where their writer is, those that do not know it."""
+    """Tell the running readers where their writer is; those that know it already do not mind."""
     for record in running_readers(servers):
         name = record.spec.name
         primary = servers.primary_conninfo(name, writer)
-        if servers.write_configuration(servers.layout.data(name), name, primary=primary):
-            servers.reload(name)
+        servers.write_configuration(servers.layout.data(name), name, primary=primary)
+        server = servers.find(name)
+        if server is not None:
+            server.reload()
 
 
 def _start_and_stream(servers: Servers, spec: InstanceSpec, writer: str) -> Notes:

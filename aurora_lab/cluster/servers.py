@@ -34,6 +34,10 @@ STOP_SECONDS = 10.0
 REPLICATION_USER = "rdsrepladmin"
 _UNHURRIED = "-c idle_session_timeout=0 -c statement_timeout=0 -c lock_timeout=0"
 """A parameter group must not end replication; the settings of a role do not reach such connections."""
+START_SECONDS = 30.0
+"""How long a server that runs already may take to accept connections."""
+_STARTING = ("starting up", "not yet accepting connections", "not accepting connections", "refused")
+"""What a server that will soon answer says; one that hangs says nothing."""
 _HOPELESS_START_SECONDS = 30.0
 """A start that fails after longer than this did not fail for a parameter's sake."""
 _TOO_LOW = "insufficient parameter settings"
@@ -79,6 +83,24 @@ class Servers:
         if server is None:
             raise NotReachableError(f"The server of {name} does not run.")
         return server
+
+    def settle(self, name: str) -> None:
+        """Wait until a server that somebody else has just started accepts connections.
+
+        Raises NotReachableError where it hangs, has ended, or takes too long.
+        """
+
+        def answers() -> bool:
+            try:
+                self.in_recovery(name)
+            except NotReachableError as error:
+                if not any(sign in str(error) for sign in _STARTING):
+                    raise
+                return False
+            return True
+
+        if not wait_until(answers, START_SECONDS):
+            raise NotReachableError(f"The server of {name} has not started within {START_SECONDS:g} s.")
 
     def address(self, name: str) -> Address | None:
         """Where this process reaches an instance's server."""
