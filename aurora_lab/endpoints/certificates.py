@@ -41,6 +41,8 @@ RENEW_BEFORE = datetime.timedelta(days=90)
 
 LABEL_PREFIXES = ("", "cluster-", "cluster-ro-", "cluster-custom-", "proxy-")
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
+ROUTER_ADDRESSES = tuple(LOOPBACK[number] for number in range(1, 33))
+"""Where a region's router may listen. A client that names an address is refused, and gets to read why."""
 
 _CONTEXTS_KEPT = 32
 
@@ -100,8 +102,7 @@ class Authority:
 
     def names(self) -> tuple[str, ...]:
         """The DNS names in the server certificate."""
-        hosts = tuple(f"*.{prefix}{self.dns_id}.{self.region}.{DOMAIN}" for prefix in LABEL_PREFIXES)
-        return (*hosts, "localhost")
+        return tuple(f"*.{prefix}{self.dns_id}.{self.region}.{DOMAIN}" for prefix in LABEL_PREFIXES)
 
     def ensure(self) -> bool:
         """Make what is missing, about to end, or made for other names; return whether anything was made.
@@ -132,13 +133,15 @@ class Authority:
         )
 
     def context_for(self, server_name: str | None) -> ssl.SSLContext:
-        """A TLS context for refusing a client that asked for `server_name`, which it will accept if it can.
+        """A TLS context for refusing a client that asked for `server_name`, made such that it accepts that.
 
-        The server's certificate where that covers the name or no certificate of this CA can.
+        None stands for a client that named no host: it may have named an address of this machine. Names that
+        no certificate of this CA can cover get the servers' certificate.
         """
-        name = normal(server_name or "")
+        name = normal(server_name or "localhost")
         known = name.partition(".")[2] in {pattern.removeprefix("*.") for pattern in self.names()}
-        key = name if name.endswith("." + DOMAIN) and not known else ""
+        signable = name == "localhost" or name.endswith("." + DOMAIN)
+        key = name if signable and not known else ""
         with self._lock:
             if key not in self._contexts:
                 if len(self._contexts) >= _CONTEXTS_KEPT:
@@ -150,8 +153,9 @@ class Authority:
         if not name:
             return refusal_context(self.certificate, self.key)
         key = ec.generate_private_key(ec.SECP256R1())  # made in well under a millisecond
+        addresses = ROUTER_ADDRESSES if name == "localhost" else ()
         try:
-            certificate = self._sign(key, (name,), datetime.timedelta(days=1))
+            certificate = self._sign(key, (name,), SERVER_LIFE, addresses)
         except ValueError:  # no name that a certificate can hold
             return refusal_context(self.certificate, self.key)
         # OpenSSL reads certificates from files only.
@@ -165,7 +169,7 @@ class Authority:
         """Whether both files are there, belong together and last a while, and `names` are in the certificate."""
         try:
             found = _read_certificate(certificate)
-            private = serialization.load_pem_private_key(key.read_bytes(), None)
+            private = _read_key(key)
             ca = _read_certificate(self.ca_file)
             found.verify_directly_issued_by(ca)
         except (OSError, ValueError, TypeError, InvalidSignature):
@@ -207,17 +211,21 @@ class Authority:
         _write(self.key, _key_pem(key), 0o600)
         _write(self.certificate, _pem(certificate), 0o644)
 
-    def _sign(self, key: _PrivateKey, names: tuple[str, ...], life: datetime.timedelta) -> x509.Certificate:
-        """A server certificate for `names` (and this machine's address), signed by the CA."""
+    def _sign(
+        self,
+        key: _PrivateKey,
+        names: tuple[str, ...],
+        life: datetime.timedelta,
+        addresses: tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...] = (),
+    ) -> x509.Certificate:
+        """A server certificate for `names` and `addresses`, signed by the CA."""
         ca = _read_certificate(self.ca_file)
-        ca_key = serialization.load_pem_private_key(self.ca_key.read_bytes(), None)
-        assert isinstance(ca_key, rsa.RSAPrivateKey)
-        alternative = [x509.DNSName(name) for name in names]
-        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        ca_key = _read_key(self.ca_key)
+        alternative = [*map(x509.DNSName, names), *map(x509.IPAddress, addresses)]
         subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Aurora Lab")])
         return (
             self._builder(key.public_key(), subject, ca.subject, life)
-            .add_extension(x509.SubjectAlternativeName([*alternative, address]), critical=True)
+            .add_extension(x509.SubjectAlternativeName(alternative), critical=True)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(ca=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -266,6 +274,14 @@ def _read_certificate(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate(path.read_bytes())
 
 
+def _read_key(path: Path) -> rsa.RSAPrivateKey:
+    # The full check takes 50 ms, longer than a client that is refused should wait, and the file is our own.
+    key = serialization.load_pem_private_key(path.read_bytes(), None, unsafe_skip_rsa_key_validation=True)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise TypeError(f"{path} holds no RSA key")
+    return key
+
+
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
@@ -277,13 +293,14 @@ def _key_pem(key: _PrivateKey) -> bytes:
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    """Write a file by rename, from the first moment with no more rights than `mode`."""
+    """Write a file by rename, from the first moment with no more rights than `mode`.
+
+    Not synced to disk: what a power cut leaves damaged, `ensure` makes again.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
         Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except BaseException:

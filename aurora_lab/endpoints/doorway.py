@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +38,7 @@ from aurora_lab.endpoints.zone import Target
 
 PIECE = 16 * 1024
 """Bytes read at a time while a connection opens."""
-LINGER_SECONDS = 2.0
+LINGER_SECONDS = 1.0
 """How long a refused client may take to read and close."""
 CANCEL_SECONDS = 2.0
 """How long an instance may take for a cancel request: with a frozen one, every Ctrl-C would wait."""
@@ -146,7 +147,7 @@ class Doorway:
         except BaseException as error:
             server.close()
             if isinstance(error, OSError):  # TimeoutError is one too
-                trouble = (error.strerror or "no answer").lower()
+                trouble = os.strerror(error.errno).lower() if error.errno else "no answer"
                 raise _RefusedError(refusal.not_accepting(name, target, trouble)) from None
             raise
         return server, target.instance
@@ -183,7 +184,7 @@ async def _greet(server: socket.socket, target: Target, hello: TlsHello) -> None
         if answer == b"N":
             raise _RefusedError(refusal.backend_without_tls(target))
         if answer != b"S":
-            raise ConnectionResetError(errno.ECONNRESET, "it closed the connection")
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
     await loop.sock_sendall(server, hello.data)
 
 

@@ -22,7 +22,7 @@ Rules
 5. Only the pump's thread touches flows and sockets; others put connections on a queue and wake it.
 
 Why one thread and plain `recv` and `send`: measured against PostgreSQL 17 this was as fast as any other way
-that needs no compiler, and has the least that can go wrong. The table is in the tests' folder.
+that needs no compiler, and has the least that can go wrong. The figures are in `docs`.
 """
 
 from __future__ import annotations

@@ -95,12 +95,7 @@ def unknown_name(error: UnknownNameError) -> Refusal:
 
 def no_target(error: NoTargetError) -> Refusal:
     """The endpoint exists and no instance is behind it."""
-    return Refusal(
-        Reason.NO_TARGET,
-        "57P03",
-        f"no instance is behind {error.name} now",
-        str(error),
-    )
+    return Refusal(Reason.NO_TARGET, "57P03", f"no instance is behind {error.name} now: {error}")
 
 
 def not_accepting(name: str, target: Target, trouble: str) -> Refusal:

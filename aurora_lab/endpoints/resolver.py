@@ -36,10 +36,10 @@ class UnknownNameError(ResolutionError):
 
 
 class NoTargetError(ResolutionError):
-    """The name exists, but no instance is behind it. The message is the sentence why."""
+    """The name exists, but no instance is behind it. The message says why."""
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(reason or f"No instance is behind {name} now.")
+        super().__init__(reason or "no instance is a member of the endpoint")
         self.name = name
 
 

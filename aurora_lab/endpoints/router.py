@@ -43,7 +43,7 @@ FILES_WANTED = 65536
 log = logging.getLogger(__name__)
 
 
-class PortTakenError(Exception):
+class PortTakenError(OSError):
     """The router cannot listen on a port. The message says which and what to do."""
 
 

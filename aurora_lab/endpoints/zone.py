@@ -25,7 +25,8 @@ class Record:
     name: str
     targets: tuple[Target, ...]
     fallback: str = ""
-    """Why nothing is behind the name, where `targets` is empty: a sentence for the person who connects."""
+    """Why nothing is behind the name, where `targets` is empty: a clause for the person who connects, such as
+    `cluster shop is stopped`."""
 
 
 class Zone:
