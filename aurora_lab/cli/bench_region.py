@@ -78,7 +78,7 @@ class Bench:
         return psycopg.connect(**{**words, **options})
 
     def cluster(self, instances: int) -> str:
-        """A new cluster, answering on both endpoints."""
+        """A new cluster, answering on both endpoints and on every instance's own."""
         rds = self.rds
         self._clusters += 1
         name = f"bench{self._clusters}"
@@ -98,6 +98,8 @@ class Bench:
         shown = rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
         self._until_answer(shown["Endpoint"], in_recovery=False)
         self._until_answer(shown["ReaderEndpoint"], in_recovery=instances > 1)
+        for number, item in enumerate(self.status(name)["instances"]):
+            self._until_answer(item["endpoint"], in_recovery=number > 0)
         return name
 
     def _until_answer(self, host: str, *, in_recovery: bool) -> None:

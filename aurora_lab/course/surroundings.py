@@ -20,7 +20,8 @@ def enter_region(home: Home, environ: MutableMapping[str, str]) -> RegionInfo:
     """
     info = client.start(home, progress=lambda step: say(f"{step} ..."))
     if any(environ.get(name) != value for name, value in home.environment(info).items()):
-        change = enter(home, info, tools_folder(), environ)
+        # A kernel has nothing to go back to: the learner's own keys are not kept in it.
+        change = enter(home, info, tools_folder(), environ, remember=False)
         for name in change.unset:
             environ.pop(name, None)
         environ.update(change.values)
