@@ -47,7 +47,10 @@ class ServerSpec:
 
 
 class Server(Protocol):
-    """A server that was started, or one found running."""
+    """A server that was started, or one found running.
+
+    Any method may raise RuntimeUnavailableError where servers run in containers and the engine has gone.
+    """
 
     @property
     def spec(self) -> ServerSpec: ...
@@ -71,7 +74,10 @@ class Server(Protocol):
         ...
 
     def stop(self, mode: str = "fast", seconds: float = 30.0) -> None:
-        """Stop cleanly (`smart`, `fast` or `immediate`); after `seconds`, kill."""
+        """Stop cleanly (`smart`, `fast` or `immediate`); after `seconds`, kill. A frozen server is killed.
+
+        Raises ValueError for an unknown mode.
+        """
         ...
 
     def kill(self) -> None:
@@ -108,7 +114,10 @@ class Runtime(Protocol):
         ...
 
     def make_folder(self, folder: Path) -> None:
-        """Make `folder` (and its parents below the home), owned by the servers' user, mode 0700."""
+        """Make `folder` and its missing parents, owned by the servers' user, mode 0700.
+
+        A parent whose own parent is not the servers' user's stays ours, mode 0755.
+        """
         ...
 
     def write(self, path: Path, text: str) -> None:
@@ -116,7 +125,10 @@ class Runtime(Protocol):
         ...
 
     def copy_tree(self, source: Path, target: Path) -> None:
-        """Copy a folder of server files with owners and modes; reflinks where the file system has them."""
+        """Copy a folder of server files with owners and modes; reflinks where the file system has them.
+
+        `target` must not exist; what a failed copy has left is removed. Raises ToolError.
+        """
         ...
 
     def remove_tree(self, folder: Path) -> None:
@@ -140,16 +152,23 @@ class Runtime(Protocol):
     def start(self, spec: ServerSpec, seconds: float = 60.0) -> Server:
         """Start a server and return once it accepts connections (a standby: once it is consistent).
 
-        Raises ServerStartError.
+        A server of this data directory that runs already is taken as it is; one that the other runtime
+        started is stopped cleanly first. Raises ServerStartError.
         """
         ...
 
     def find(self, spec: ServerSpec) -> Server | None:
-        """The running server of this spec that an earlier region left, or None."""
+        """The running server of this spec, also one that an earlier region left, or None.
+
+        It is recognised by its data directory; its spec carries the port that it really listens on.
+        """
         ...
 
     def strays(self, below: Path, known: Collection[str]) -> list[Server]:
-        """Running servers with files below `below` whose names are not in `known`."""
+        """Running servers with files below `below` whose names are not in `known`.
+
+        Tools that a dead region left at work below `below` are ended.
+        """
         ...
 
     def close(self) -> None:

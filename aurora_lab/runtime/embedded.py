@@ -21,6 +21,9 @@ from aurora_lab.runtime.logs import HOST, ServerLog, last_words, port_taken, tai
 
 POLL_SECONDS = 0.004
 """Between two looks at a starting server; it needs about 30 ms."""
+_SETTLE_SECONDS = 5.0
+_OWNER = "AURORA_LAB_OWNER"
+"""In a tool's environment: the process that waits for it."""
 _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
@@ -124,20 +127,23 @@ class EmbeddedRuntime(files.ServerFiles):
             program = self.binaries.path(name)
         except RuntimeUnavailableError as error:
             raise ToolError(str(error)) from error
-        process = subprocess.Popen(
-            [str(program), *arguments],
-            cwd=root,
-            env={**self._environment(root), **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-            user=self.user.process_user,
-            group=self.user.process_group,
-            extra_groups=self.user.process_extra_groups,
-        )
+        try:
+            process = subprocess.Popen(
+                [str(program), *arguments],
+                cwd=root,
+                env={**self._environment(root), _OWNER: processes.owner_mark(), **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+                user=self.user.process_user,
+                group=self.user.process_group,
+                extra_groups=self.user.process_extra_groups,
+            )
+        except OSError as error:
+            raise ToolError(f"{name} could not be run: {files.plain(str(error))}") from error
         with process:
             try:
                 output, errors = process.communicate(timeout=seconds)
@@ -206,7 +212,9 @@ class EmbeddedRuntime(files.ServerFiles):
             port = command[command.index("-p") + 1] if "-p" in command else "0"
             if name not in known:
                 servers.append(EmbeddedServer(ServerSpec(name, below, data, int(port)), main))
-        self._end_left_tools(below)
+        for tool in processes.left_tools(below, self.binaries.folder, _OWNER):
+            _kill_group(tool.pid)
+            processes.wait_gone(tool, _SETTLE_SECONDS)
         return servers
 
     def close(self) -> None:
@@ -257,16 +265,6 @@ class EmbeddedRuntime(files.ServerFiles):
             "LC_ALL": "C",
             **self.binaries.environment,
         }
-
-    def _end_left_tools(self, below: Path) -> None:
-        """End tools that work below `below` and whose region is gone."""
-        for process in processes.working_below(below):
-            with contextlib.suppress(psutil.Error):
-                executable = Path(process.cmdline()[0] if process.cmdline() else "")
-                orphan = process.ppid() != os.getpid() and process.ppid() == 1
-                if orphan and executable.parent == self.binaries.folder and executable.name != "postgres":
-                    _kill_group(process.pid)
-                    processes.wait_gone(process, 5.0)
 
 
 def _ready(server: EmbeddedServer) -> bool:

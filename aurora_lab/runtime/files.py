@@ -112,14 +112,14 @@ class ServerFiles:
 
     def remove_tree(self, folder: Path) -> None:
         """Remove a folder; nothing happens where there is none."""
-        for attempt in (1, 2, 3):
+        for last in (False, False, True):
             try:
                 shutil.rmtree(folder)
-            except FileNotFoundError:
+                return
+            except OSError:  # a process that is ending added or removed a file behind our back
                 if not folder.exists():
                     return
-            except OSError:  # a process that is ending wrote a file behind our back
-                if attempt == 3:
+                if last:
                     raise
 
     def _copy_by_tool(self, source: Path, target: Path) -> bool:

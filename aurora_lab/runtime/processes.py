@@ -139,16 +139,36 @@ def _commands() -> Iterator[tuple[int, list[str]]]:
             yield int(folder.name), line.decode("utf-8", "surrogateescape").rstrip("\0").split("\0")
 
 
-def working_below(folder: Path) -> list[psutil.Process]:
-    """Processes of anyone we may look at whose working directory is `folder` or below it."""
+def owner_mark() -> str:
+    """Names this process among all that this machine will run until it restarts."""
+    return f"{os.getpid()}:{_started(os.getpid())}"
+
+
+def owner_lives(mark: str) -> bool:
+    """Whether the process that gave this mark still lives."""
+    pid, _, started = mark.partition(":")
+    return pid.isdigit() and _started(int(pid)) == started
+
+
+def _started(pid: int) -> str:
+    """When a process was started; in clock ticks since boot where there is /proc, since a clock may be set."""
+    with contextlib.suppress(OSError, IndexError):
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[19]
+    with contextlib.suppress(psutil.Error):
+        return str(psutil.Process(pid).create_time())
+    return ""
+
+
+def left_tools(below: Path, folder: Path, variable: str) -> list[psutil.Process]:
+    """Programs of `folder` that work below `below` and whose owner, named in their environment, is gone."""
     found = []
-    for process in psutil.process_iter():
-        try:
-            where = process.cwd()
-        except (psutil.Error, OSError):
-            continue
-        if where and Path(where).is_relative_to(folder):
-            found.append(process)
+    for pid, command in _commands():
+        if Path("".join(command[:1])).parent == folder:
+            with contextlib.suppress(psutil.Error, OSError):
+                process = psutil.Process(pid)
+                owner = process.environ().get(variable)
+                if Path(process.cwd()).is_relative_to(below) and owner and not owner_lives(owner):
+                    found.append(process)
     return found
 
 
@@ -202,7 +222,7 @@ def send(processes: Iterable[psutil.Process], number: signal.Signals) -> bool:
 
 
 def freeze(main: psutil.Process) -> list[psutil.Process]:
-    """Stop the process and all below it; return them.
+    """Stop the process and all below it, wait until they stand, and return them.
 
     The main process is stopped first so that it starts no new children, then whoever is found, until a look
     finds no new one (a backend may have been about to fork an archive or restore command).
@@ -210,8 +230,19 @@ def freeze(main: psutil.Process) -> list[psutil.Process]:
     stopped: dict[int, psutil.Process] = {}
     while new := [process for process in family(main) if process.pid not in stopped]:
         send(new, signal.SIGSTOP)
+        _await_standing(new)
         stopped.update((process.pid, process) for process in new)
     return list(stopped.values())
+
+
+def _await_standing(processes: Iterable[psutil.Process]) -> None:
+    """Wait until the processes have stopped or gone: the signal is only a request, and on a loaded machine
+    the process goes on for a moment.
+    """
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    for process in processes:
+        while alive(process) and not frozen(process) and time.monotonic() < deadline:
+            time.sleep(0.001)
 
 
 def thaw(main: psutil.Process) -> None:
@@ -282,10 +313,10 @@ def _servers_in(data: Path) -> list[psutil.Process]:
 def _free(segment: int | None) -> None:
     """Free a killed server's System V segment: its files may be removed next, and then nobody would.
 
-    It is 56 bytes by which a server finds out that another one has its files, but a system has only some
-    thousands of them. All other shared memory goes with its processes or lies in the data directory.
+    It is 56 bytes by which a server finds out that another one has its files, but a system has only so
+    many of them (macOS: 32). All other shared memory goes with its processes or lies in the data directory.
     """
-    if segment is not None and sys.platform == "linux":
+    if segment is not None:
         ctypes.CDLL(None).shmctl(segment, 0, None)  # IPC_RMID; one that is gone already does no harm
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import secrets
 import threading
 from collections.abc import Sequence
@@ -15,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 from testcontainers.core.container import DockerContainer
 
-from aurora_lab.runtime import engine, files
+from aurora_lab.runtime import engine, files, processes
 from aurora_lab.runtime.base import RuntimeUnavailableError, ToolError
 from aurora_lab.runtime.image import NodeImage
 from aurora_lab.runtime.logs import last_words
@@ -95,7 +93,9 @@ class ToolContainers:
             found = self._client.api.containers(all=True, filters={"label": f"{_LABEL}role=tools"})
         for container in found:
             labels = container["Labels"]
-            if Path(labels[f"{_LABEL}root"]).is_relative_to(below) and not _lives(labels[f"{_LABEL}owner"]):
+            if Path(labels[f"{_LABEL}root"]).is_relative_to(below) and not processes.owner_lives(
+                labels[f"{_LABEL}owner"]
+            ):
                 self._remove(container["Id"])
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ class ToolContainers:
             labels={
                 f"{_LABEL}role": "tools",
                 f"{_LABEL}root": str(root),
-                f"{_LABEL}owner": _owner(),
+                f"{_LABEL}owner": processes.owner_mark(),
             },
             auto_remove=True,
             stop_signal="SIGKILL",
@@ -167,19 +167,6 @@ class ToolContainers:
     def _remove(self, identifier: str) -> None:
         with engine.answering(), contextlib.suppress(engine.RefusedError):  # gone, or going
             self._client.api.remove_container(identifier, force=True)
-
-
-def _owner() -> str:
-    """This process, so that another can tell whether it still lives."""
-    return f"{os.getpid()}:{psutil.Process().create_time():.2f}"
-
-
-def _lives(owner: str) -> bool:
-    pid, _, created = owner.partition(":")
-    try:
-        return abs(psutil.Process(int(pid)).create_time() - float(created)) < 1
-    except (psutil.Error, ValueError):
-        return False
 
 
 def _text(output: bytes | None) -> str:

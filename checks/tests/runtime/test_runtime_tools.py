@@ -74,6 +74,8 @@ def test_a_tool_that_fails_says_why(lab: Lab) -> None:
         lab.runtime.tool(lab.root, "pg_controldata", str(lab.root / "missing"))
     with pytest.raises(ToolError, match="pg_nonsense"):
         lab.runtime.tool(lab.root, "pg_nonsense")
+    with pytest.raises(ToolError, match=r"No such file or directory"):
+        lab.runtime.tool(lab.root / "missing", "psql", "--version")
 
 
 def test_a_tool_that_takes_too_long_is_ended(lab: Lab) -> None:
