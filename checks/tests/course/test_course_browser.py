@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as NotInTime
 
 from aurora_lab.region import client
 from aurora_lab.region.home import Home
@@ -85,9 +86,26 @@ def page(address: str) -> Iterator[Page]:
         page = browser.new_page(viewport={"width": 1200, "height": 1600})
         page.set_default_timeout(SECONDS * 1000)
         expect.set_options(timeout=SECONDS * 1000)
-        page.goto(address)
+        # Chromium drops requests when a network interface comes or goes, as those of containers do. JupyterLab then
+        # says in a dialog that something did not load; a learner closes it.
+        dialog = page.locator(".jp-Dialog")
+        page.add_locator_handler(dialog, lambda found: found.get_by_role("button").last.click())
+        _open(page, address)
         yield page
         browser.close()
+
+
+def _open(page: Page, address: str) -> None:
+    """Load the page, again where a part of it did not come."""
+    for attempt in range(4):
+        page.goto(address)
+        try:
+            page.locator("h1").first.wait_for(timeout=30_000)
+        except NotInTime:
+            if attempt == 3:
+                raise
+        else:
+            return
 
 
 def cell(page: Page, text: str) -> Locator:
