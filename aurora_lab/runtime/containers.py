@@ -45,6 +45,7 @@ class ContainerRuntime(files.ServerFiles):
             raise
         self._network = f"aurora-lab-{hashlib.sha256(str(self.home).encode()).hexdigest()[:12]}"
         self._tools = ToolContainers(self._client, self.image, self.user, self._network)
+        self._sweep()
 
     def version(self) -> str:
         """PostgreSQL's version in the image, as `17.10`. Raises RuntimeUnavailableError."""
@@ -228,6 +229,17 @@ class ContainerRuntime(files.ServerFiles):
         with engine.answering():
             return list(self._client.api.containers(all=True, filters={"label": label}))
 
+    def _sweep(self) -> None:
+        """Put away what dead processes of any home have left: tools at work, and networks of homes that are gone."""
+        with contextlib.suppress(RuntimeUnavailableError):
+            self._tools.end_left(Path("/"))
+            with engine.answering():
+                networks = self._client.api.networks(filters={"label": f"{_LABEL}home"})
+            for network in networks:
+                if _gone(network["Labels"][f"{_LABEL}home"]):
+                    with engine.answering(), contextlib.suppress(engine.RefusedError):  # servers are on it
+                        self._client.api.remove_network(network["Id"])
+
     def _remove_network(self) -> None:
         """Remove the home's network, unless servers run on it."""
         ours = [self._server_of(found) for found in self._servers(f"{_LABEL}home={self.home}")]
@@ -264,3 +276,14 @@ class ContainerRuntime(files.ServerFiles):
                     raise RuntimeUnavailableError(
                         f"The engine could not make a network: {engine.reason(error)}. {engine.ADVICE}"
                     ) from error
+
+
+def _gone(folder: str) -> bool:
+    """Whether the folder is not there; one that we may not look at may well be."""
+    try:
+        Path(folder).stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False

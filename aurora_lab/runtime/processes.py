@@ -141,13 +141,22 @@ def _commands() -> Iterator[tuple[int, list[str]]]:
 
 def owner_mark() -> str:
     """Names this process among all that this machine will run until it restarts."""
-    return f"{os.getpid()}:{_started(os.getpid())}"
+    return f"{_namespace()}:{os.getpid()}:{_started(os.getpid())}"
 
 
 def owner_lives(mark: str) -> bool:
-    """Whether the process that gave this mark still lives."""
-    pid, _, started = mark.partition(":")
-    return pid.isdigit() and _started(int(pid)) == started
+    """Whether the process that gave this mark still lives. One that is out of our sight is taken to live."""
+    namespace, _, rest = mark.partition(":")
+    pid, _, started = rest.partition(":")
+    return namespace != _namespace() or (pid.isdigit() and _started(int(pid)) == started)
+
+
+def _namespace() -> str:
+    """In which of this machine's process namespaces we are."""
+    try:
+        return str((PROC / "self" / "ns" / "pid").stat().st_ino)
+    except OSError:
+        return ""
 
 
 def _started(pid: int) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from aurora_lab.region.ports import free_server_port
 from aurora_lab.runtime.base import Runtime, Server, ServerSpec
 from aurora_lab.runtime.containers import ContainerRuntime
 
@@ -17,13 +17,6 @@ USER = "rdsadmin"
 INITDB = ("-U", USER, "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions", "--wal-segsize=1")
 TRUST = "host all all all trust\nhost replication all all trust\n"
 CONFIGURATION = "\nmax_wal_size = 64MB\nwal_retrieve_retry_interval = 100ms\nlog_min_messages = info\n"
-
-
-def free_port() -> int:
-    """A loopback port that nobody has now."""
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 @dataclass
@@ -42,7 +35,7 @@ class Lab:
 
     def spec(self, name: str, port: int | None = None) -> ServerSpec:
         """The spec of a server that is called so in this test; its data need not be there yet."""
-        return ServerSpec(f"t{self.mark}-{name}", self.root, self.root / name, port or free_port())
+        return ServerSpec(f"t{self.mark}-{name}", self.root, self.root / name, port or free_server_port(()))
 
     def primary(self, name: str = "a") -> ServerSpec:
         """A data directory of its own, and the spec of its server."""

@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from lab_servers import INITDB, Lab, ask, connect, free_port
+from lab_servers import INITDB, Lab, ask, connect
 
+from aurora_lab.region.ports import free_server_port
 from aurora_lab.runtime import processes
 from aurora_lab.runtime.base import ServerSpec, ServerStartError
 from local_region import eventually
@@ -70,7 +71,7 @@ def test_starting_a_running_server_takes_it_as_it_is(lab: Lab) -> None:
     spec = lab.primary()
     first = lab.runtime.start(spec)
     with connect(first) as connection:
-        second = lab.runtime.start(ServerSpec(spec.name, spec.root, spec.data, free_port()))
+        second = lab.runtime.start(ServerSpec(spec.name, spec.root, spec.data, free_server_port(())))
         assert second.address == first.address
         assert connection.execute("SELECT 1").fetchone() == (1,)
 

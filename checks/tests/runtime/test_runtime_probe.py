@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from lab_servers import free_port
 
+from aurora_lab.region.ports import free_server_port
 from aurora_lab.runtime import probe
 
 
@@ -92,4 +92,4 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
 
 
 def test_nobody_there_is_no() -> None:
-    assert not probe.accepts("127.0.0.1", free_port(), 1.0)
+    assert not probe.accepts("127.0.0.1", free_server_port(()), 1.0)
