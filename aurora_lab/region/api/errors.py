@@ -9,6 +9,8 @@ from botocore.model import ServiceModel
 
 from aurora_lab.region.api import models
 
+LONGEST_MESSAGE = 1000
+
 
 class AwsError(Exception):
     """An error as an AWS client reads it.
@@ -26,6 +28,9 @@ class AwsError(Exception):
         sender: bool = True,
         fields: Mapping[str, Any] | None = None,
     ) -> None:
+        if len(message) > LONGEST_MESSAGE:
+            # Messages quote what was given, and what was given may be a megabyte.
+            message = f"{message[:LONGEST_MESSAGE]}…"
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
