@@ -312,13 +312,13 @@ except rds.exceptions.InvalidDBClusterStateFault as error:
     ),
     "endpoint-left": Wrong(
         _without("library-2"),
-        "Without instances nothing computes any more, but the cluster is there, and its volume is still billed. Delete "
+        "Without instances nothing computes any more, but the cluster is there, and its volume is still billed [8.1]. Delete "
         "the custom endpoint and the cluster too.",
         _INSTANCE_AGAIN,
     ),
     "cluster-left": Wrong(
         _NO_ENDPOINT + "\n" + _without("library-2"),
-        "The volume belongs to the cluster and outlives the instances; on AWS you go on paying for it. Delete the "
+        "The volume belongs to the cluster and outlives the instances; on AWS you go on paying for it [8.1]. Delete the "
         "cluster.",
         _INSTANCE_AGAIN + _endpoint("READER", 'StaticMembers=["library-2"]'),
     ),

@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from aurora_lab.course.real_aws import RealAws, RealAwsCells, RealAwsError, real_session
+from local_region import local_region
 
 
 @pytest.fixture
@@ -112,6 +113,34 @@ def test_removal_takes_what_is_tagged_and_looks_again() -> None:
     assert (set(fake.clusters), set(fake.instances)) == ({"theirs"}, {"theirs-1"})
     assert said[-1].startswith("Nothing tagged made-by=aurora-lab is left")
     assert aws.leftovers() == ([], [])
+
+
+def test_what_a_lesson_makes_is_removed_from_a_region() -> None:
+    # The lab answers in the place of AWS: the calls are the same, and the waiting is real.
+    with local_region() as region:
+        session = boto3.Session("key", "secret", region_name=region.info.region)
+        aws = RealAws(session, region.info.url)
+        kept = region.cluster(instances=1, prefix="kept")
+        aws.rds.create_db_cluster(
+            DBClusterIdentifier="made",
+            Engine="aurora-postgresql",
+            EngineVersion=aws.engine_version(),
+            MasterUsername="librarian",
+            MasterUserPassword="quiet-please-5",
+            Tags=aws.tags,
+        )
+        for name in ("made-1", "made-2"):
+            aws.rds.create_db_instance(
+                DBInstanceIdentifier=name,
+                DBClusterIdentifier="made",
+                Engine="aurora-postgresql",
+                DBInstanceClass="db.t4g.medium",
+                Tags=aws.tags,
+            )
+        assert aws.leftovers() == (["made"], ["made-1", "made-2"])
+        aws.remove_everything(lambda _sentence: None, seconds=60)
+        assert aws.leftovers() == ([], [])
+        assert list(region.instances(kept)) == [f"{kept}-1"]
 
 
 def test_what_does_not_go_is_not_called_gone() -> None:

@@ -65,6 +65,16 @@ def test_the_untouched_lesson_fails(untouched: dict[str, Result], exercise: str)
     assert result.expected
 
 
+@pytest.mark.containers
+def test_the_solutions_pass_on_containers_too(no_engine: str | None) -> None:
+    if no_engine:
+        pytest.skip(f"containers cannot run here: {no_engine}")
+    found = grade(SOLVED, runtime="containers", scale=SCALE)
+    failed = [(item.exercise, item.name, item.seen, item.cells) for item in found if not item.passed]
+    assert failed == []
+    assert len(found) == len(LESSON.exercises)
+
+
 def test_every_mistake_is_explained_in_its_own_words() -> None:
     told = [wrong.explanation for item in LESSON.exercises.values() for wrong in item.wrong.values()]
     assert len(set(told)) == len(told)
