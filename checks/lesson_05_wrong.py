@@ -312,14 +312,14 @@ except rds.exceptions.InvalidDBClusterStateFault as error:
     ),
     "endpoint-left": Wrong(
         _without("library-2"),
-        "Without instances nothing computes any more, but the cluster is there, and its volume is still billed [8.1]. Delete "
-        "the custom endpoint and the cluster too.",
+        "Without instances nothing computes any more, but the cluster is there, and its volume is still billed [8.1]. "
+        "Delete the custom endpoint and the cluster too.",
         _INSTANCE_AGAIN,
     ),
     "cluster-left": Wrong(
         _NO_ENDPOINT + "\n" + _without("library-2"),
-        "The volume belongs to the cluster and outlives the instances; on AWS you go on paying for it [8.1]. Delete the "
-        "cluster.",
+        "The volume belongs to the cluster and outlives the instances; on AWS you go on paying for it [8.1]. Delete "
+        "the cluster.",
         _INSTANCE_AGAIN + _endpoint("READER", 'StaticMembers=["library-2"]'),
     ),
 }
