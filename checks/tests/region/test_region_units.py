@@ -1,0 +1,160 @@
+"""The region's parts that need no server: the state file, the clock, the order of promotion, the provider."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurora_lab.models.promotion import ATTEMPTS_BY_TIER, Candidate, promotion_order
+from aurora_lab.region.api.dispatch import provider_mistakes
+from aurora_lab.region.clock import LabClock
+from aurora_lab.region.home import Home, RegionInfo
+from aurora_lab.region.ports import SERVER_PORTS, NoPortError, free_server_port, is_free
+from aurora_lab.region.rds.provider import RdsProvider
+from aurora_lab.region.store import StateError, Store
+
+CANDIDATES = st.lists(
+    st.builds(
+        Candidate,
+        st.text("abc", min_size=1, max_size=4),
+        st.integers(0, 15),
+        st.sampled_from([0, 4 << 30, 16 << 30]),
+    ),
+    unique_by=lambda each: each.identifier,
+)
+
+
+@given(CANDIDATES)
+def test_tier_then_size_decide(candidates: list[Candidate]) -> None:
+    order = promotion_order(candidates)
+    assert sorted(order, key=lambda each: each.identifier) == sorted(
+        candidates, key=lambda each: each.identifier
+    )
+    for first, second in itertools.pairwise(order):
+        assert (first.tier, -first.memory) <= (second.tier, -second.memory)
+
+
+@given(CANDIDATES)
+def test_after_five_failed_attempts_the_tiers_are_ignored(candidates: list[Candidate]) -> None:
+    order = promotion_order(candidates, ATTEMPTS_BY_TIER)
+    for first, second in itertools.pairwise(order):
+        assert first.memory >= second.memory
+
+
+def test_every_action_of_the_provider_fits_the_model() -> None:
+    assert provider_mistakes("rds", RdsProvider) == []
+
+
+def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state")
+    store.put("Thing", "a", {"n": 1})
+
+    def half() -> None:
+        with store.transaction():
+            store.put("Thing", "a", {"n": 2})
+            with store.transaction():
+                store.put("Thing", "b", {"n": 3})
+            raise KeyError("in the middle")
+
+    with pytest.raises(KeyError):
+        half()
+    assert store.all("Thing") == [{"n": 1}]
+    store.close()
+
+
+def test_what_was_committed_outlives_a_kill(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from aurora_lab.region.store import Store
+store = Store(Path(sys.argv[1]))
+for number in range(100000):
+    with store.transaction():
+        store.put("Pair", "left", {"n": number})
+        store.put("Pair", "right", {"n": number})
+    print(number, flush=True)
+"""
+    path = tmp_path / "state"
+    root = Path(__file__).resolve().parents[3]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert process.stdout is not None
+    stop_at = random.randrange(50, 300)
+    last = -1
+    with process.stdout as lines:
+        for line in lines:
+            last = int(line)
+            if last == stop_at:
+                process.send_signal(signal.SIGKILL)
+    process.wait()
+    store = Store(path)
+    left, right = store.get("Pair", "left"), store.get("Pair", "right")
+    assert left == right
+    assert left is not None
+    assert left["n"] >= last
+    store.close()
+
+
+def test_a_state_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    import sqlite3
+
+    path = tmp_path / "state"
+    Store(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StateError, match="newer aurora-lab"):
+        Store(path)
+
+
+@given(st.floats(0.1, 1000), st.floats(0, 1e6))
+def test_the_lab_clock_scales_durations(scale: float, lab_seconds: float) -> None:
+    assert LabClock(scale).real(lab_seconds) == pytest.approx(lab_seconds / scale)
+
+
+@pytest.mark.parametrize("scale", [0, -1, 0.05, 1001, float("nan"), float("inf")])
+def test_a_scale_out_of_range_is_refused(scale: float) -> None:
+    clock = LabClock(10)
+    with pytest.raises(ValueError, match="scale"):
+        clock.scale = scale
+    assert clock.scale == 10
+
+
+def test_region_json_that_is_half_written_counts_as_none(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    info = RegionInfo(1, 2, "127.0.0.1", 5432, "token", "us-west-2", "embedded")
+    home.write_info(info)
+    assert home.info() == info
+    assert home.info_file.stat().st_mode & 0o077 == 0
+    text = home.info_file.read_text()
+    for cut in range(len(text)):
+        home.info_file.write_text(text[:cut])
+        assert home.info() is None
+    home.info_file.write_text(json.dumps({"pid": 1}))
+    assert home.info() is None
+
+
+def test_a_port_in_use_is_not_handed_out() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert not is_free("127.0.0.1", taken.getsockname()[1])
+    port = free_server_port(())
+    assert is_free("127.0.0.1", port)
+    with pytest.raises(NoPortError, match="aurora-lab stop"):
+        free_server_port(SERVER_PORTS)
