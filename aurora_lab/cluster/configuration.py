@@ -64,6 +64,8 @@ _OURS = {
     # on a slow disk. The truth of a cluster is its volume: once six log copies make it up, they flush.
     "fsync": "off",
     "hot_standby": "on",
+    "primary_slot_name": "",
+    "wal_receiver_create_temp_slot": "off",
     "wal_sender_timeout": "60s",
     "wal_receiver_timeout": "30s",
     # However many connections a learner opens, the administrator gets in.
@@ -181,9 +183,10 @@ def passfile(entries: Mapping[str, str]) -> str:
 def restore_command(sources: tuple[Path, ...], asked: Path) -> str:
     """A `restore_command` that takes each log file from the first of `sources` that has it.
 
-    It first touches `asked`, from which the caller sees that the server has begun to ask.
+    Each time it first adds a byte to a file of that name in `asked`, from which the caller sees how far the
+    server has come.
     """
-    steps = [f": > {_shell(asked)}"]
+    steps = [f"echo >> {_shell(asked)}/%f"]
     for source in sources:
         wanted = f"{_shell(source)}/%f"
         steps.append(f'if test -f {wanted}; then exec cp {wanted} "%p"; fi')

@@ -34,10 +34,6 @@ _MEASURE = """
     SELECT reader,
            (CASE WHEN reader THEN coalesce(pg_last_wal_replay_lsn(), '0/0') ELSE pg_current_wal_flush_lsn() END
             - '0/0')::bigint,
-           CASE WHEN NOT reader THEN NULL
-                WHEN pg_last_wal_receive_lsn() IS NOT DISTINCT FROM pg_last_wal_replay_lsn() THEN 0
-                ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000, 0)
-           END::double precision,
            (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> 'rdsadmin')
     FROM (SELECT pg_is_in_recovery() AS reader) AS r
 """
@@ -241,19 +237,16 @@ class ClusterPlane:
     def measure(self, resource_id: str) -> Measurement:
         """What the instance says of itself now. Raises NotReachableError within about three seconds.
 
-        A reader's lag is told twice, and the worse counts: what it has received but not replayed, which it
-        knows itself; and how long ago the writer was, when last measured here, where the reader is now, which
-        shows also that it receives nothing.
+        A reader's lag is the time since the writer, when it was measured here, was first seen to be further
+        than the reader is now. That is exact to the time between two measurements, shows a reader that
+        receives nothing, and does not take a silence of the writer for a lag.
         """
         name = resource_id.lower()
         server = self.servers.need(name)
-        ((reader, lsn, lag, connections),) = self.servers.sessions.rows(
-            name, _MEASURE, seconds=MEASURE_SECONDS
-        )
-        if reader:
-            lag = max(lag, self._behind(lsn))
-        else:
+        ((reader, lsn, connections),) = self.servers.sessions.rows(name, _MEASURE, seconds=MEASURE_SECONDS)
+        if not reader:
             self._written.append((monotonic(), lsn))
+        lag = self._behind(lsn) if reader else None
         return Measurement(reader, lsn, lag, connections, server.memory())
 
     def connect(

@@ -16,6 +16,7 @@ the log to its end. Why nothing is written twice: the old writer is dead before 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -29,10 +30,10 @@ from aurora_lab.cluster.volume import log_source
 
 PLANNED_STOP_SECONDS = 5.0
 """How long a writer may take to stop cleanly at a planned failover; then it is killed, which loses nothing."""
-HAND_OVER_SECONDS = 15.0
-"""How long the target may take to begin to ask for the log."""
 PROMOTE_SECONDS = 120.0
-"""How long it may take to replay the log and open; some 20 ms for a reader that was not behind."""
+"""How long the target may take to replay the log, and to open: some 20 ms if it was not behind."""
+_SEGMENT = re.compile("[0-9A-F]{24}")
+_LOG = re.compile(r"[0-9A-F]{24}|[0-9A-F]{8}\.history")
 
 
 def promote(servers: Servers, target: InstanceSpec, old: str | None, *, planned: bool) -> Notes:
@@ -63,25 +64,53 @@ def promote(servers: Servers, target: InstanceSpec, old: str | None, *, planned:
 
 
 def hand_over(servers: Servers, name: str, sources: Sequence[Path]) -> None:
-    """Have a running standby take its log from `sources`, and from nobody else; returns once it has begun to.
+    """Have a running standby take its log from `sources`, and from nobody else; returns once it has come to
+    the newest timeline there, by way of log that has no gap.
 
-    From here on PostgreSQL itself sees to completeness: a standby that is told to promote first replays all
-    that its restore command can still give. A source is a folder of log segments and timeline histories
-    under their full names and sizes (a receiver's `.partial` must have lost its suffix). The first source
-    that has a file wins, so the one that reaches furthest comes first.
+    From then on PostgreSQL itself sees to completeness: a standby that is told to promote first replays all
+    that its restore command can still give. But by itself it would neither look for newer timelines then, nor
+    mind a gap. A source is a folder of log segments and timeline histories under their full names and sizes
+    (a receiver's `.partial` must have lost its suffix), without a gap of its own. The first source that has a
+    file wins, so the one that reaches furthest comes first.
+
+    Raises ClusterError where the standby is too far behind, NotReachableError.
     """
     layout = servers.layout
-    for stale in layout.side(name).glob("asked-*"):
-        stale.unlink(missing_ok=True)
+    available = [file.name for source in sources for file in source.iterdir()]
+    newest = max((int(file[:8], 16) for file in available if _LOG.fullmatch(file)), default=0)
+    oldest = min((file[8:] for file in available if _SEGMENT.fullmatch(file)), default="")
+    forget_asked(servers, name)
     # A new name at each try: the command of an earlier one may still be running.
     asked = layout.side(name) / f"asked-{token_hex(4)}"
+    servers.runtime.make_folder(asked)
     servers.write_configuration(
         layout.data(name), name, restore_command=restore_command(tuple(sources), asked)
     )
     servers.reload(name)
-    # An earlier try may have told it to promote already; then it asks for nothing any more.
-    if not wait_until(lambda: asked.exists() or not layout.is_standby(name), HAND_OVER_SECONDS):
-        raise NotReachableError(f"{name} did not take over the log within {HAND_OVER_SECONDS:g} s.")
+
+    def has_come() -> bool:
+        for note in asked.iterdir():
+            if not _SEGMENT.fullmatch(note.name):
+                continue
+            if note.name[8:] >= oldest:
+                if int(note.name[:8], 16) >= newest:
+                    return True
+            elif note.stat().st_size > 1 and not list(
+                (layout.data(name) / "pg_wal").glob(f"*{note.name[8:]}")
+            ):
+                # It has asked twice for what nobody has any more.
+                raise ClusterError(f"{name} is too far behind to be promoted: log that it lacks is gone.")
+        # An earlier try may have told it to promote already; then it asks for nothing any more.
+        return not layout.is_standby(name)
+
+    if not wait_until(has_come, PROMOTE_SECONDS):
+        raise NotReachableError(f"{name} did not take over the log within {PROMOTE_SECONDS:g} s.")
+
+
+def forget_asked(servers: Servers, name: str) -> None:
+    """Remove the notes of which log files an instance has asked for."""
+    for folder in servers.layout.side(name).glob("asked-*"):
+        servers.sweep(folder)
 
 
 def _hand_over_and_promote(servers: Servers, target: InstanceSpec, sources: Sequence[Path]) -> None:
@@ -122,4 +151,5 @@ def _open(servers: Servers, target: InstanceSpec) -> Notes:
         raise ClusterError(f"{target.identifier} was not promoted within {PROMOTE_SECONDS:g} s.")
     servers.write_configuration(servers.layout.data(name), name)
     servers.reload(name)
+    forget_asked(servers, name)
     return ()

@@ -14,6 +14,9 @@ from aurora_lab.runtime.base import ServerStartError, ToolError
 
 STREAM_SECONDS = 8.0
 """How long a reader may take to stream; it takes some 20 ms. After that it is made anew."""
+_IS_SENT_TO = (
+    "SELECT pid FROM pg_stat_replication WHERE application_name = %s AND state IN ('catchup', 'streaming')"
+)
 _HOPELESS = re.compile(
     "requested WAL segment .* has already been removed"
     "|forked off current database system timeline"
@@ -142,10 +145,13 @@ def _streams_soon(servers: Servers, name: str, writer: str, log: _Log) -> bool:
     host, port = source.peer_address
 
     def streams() -> bool:
-        rows = servers.sessions.rows(
-            name, "SELECT status = 'streaming', sender_host, sender_port FROM pg_stat_wal_receiver"
+        # The reader calls it streaming as soon as it has connected; whether the writer agrees, the writer knows.
+        rows = servers.sessions.rows(name, "SELECT sender_host, sender_port FROM pg_stat_wal_receiver")
+        return (
+            bool(rows)
+            and tuple(rows[0]) == (host, port)
+            and bool(servers.sessions.rows(writer, _IS_SENT_TO, name))
         )
-        return bool(rows) and tuple(rows[0]) == (True, host, port)
 
     def settled() -> bool:
         if streams() or log.hopeless():

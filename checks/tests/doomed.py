@@ -28,11 +28,11 @@ from small_cluster import MASTER, SmallCluster
 class Callers:
     """Makes calls of a cluster's data plane in processes of their own."""
 
-    def __init__(self, cluster: SmallCluster, home: Path) -> None:
+    def __init__(self, cluster: SmallCluster) -> None:
         self._arguments = json.dumps(
             {
                 "runtime": cluster.runtime.name,
-                "home": str(home),
+                "home": str(getattr(cluster.runtime, "home", cluster.folder)),
                 "folder": str(cluster.folder),
                 "template": str(cluster.template.folder),
                 "tls": [str(path) for path in cluster.tls],

@@ -9,11 +9,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,6 +26,9 @@ from aurora_lab.cluster.template import Template
 from aurora_lab.cluster.types import InstanceSpec, Master, TopologyRow
 from aurora_lab.runtime.base import Runtime
 
+RUNTIMES = ["embedded", pytest.param("containers", marks=pytest.mark.containers)]
+on_each_runtime = pytest.mark.parametrize("cluster", RUNTIMES, indirect=True)
+"""For tests of what the runtimes do differently: a cluster of containers takes seconds."""
 MASTER = Master("teacher", "correct-horse-9")
 DATABASE = "shop"
 
@@ -145,6 +149,18 @@ class SmallCluster:
         return replace(instance, parameters=dict(parameters))
 
 
+def forget_log(cluster: SmallCluster, writer: InstanceSpec) -> None:
+    """As if more had been written than the writer keeps: of its log only the newest segments are left."""
+    with cluster.plane.connect(writer.resource_id) as administrator:
+        for _ in range(3):
+            administrator.execute("SELECT pg_switch_wal()")
+            administrator.execute("CHECKPOINT")
+        (newest,) = administrator.execute("SELECT pg_walfile_name(pg_current_wal_lsn())").fetchone() or ("",)
+    for segment in (cluster.plane.layout.data(writer.name) / "pg_wal").glob("0" * 7 + "?" * 17):
+        if segment.name < newest:
+            segment.unlink()
+
+
 @contextmanager
 def reachable_folder() -> Iterator[Path]:
     """A folder that the servers' user can reach, with a short path, in memory where that can be had."""
@@ -155,13 +171,32 @@ def reachable_folder() -> Iterator[Path]:
         yield folder
 
 
+@dataclass(frozen=True)
+class Ground:
+    """What all clusters of one runtime stand on; made once."""
+
+    runtime: Runtime
+    folder: Path
+    template: Template
+    tls: tuple[Path, Path]
+
+    @contextmanager
+    def cluster(self) -> Iterator[SmallCluster]:
+        """A cluster of which nothing exists yet, and afterwards nothing."""
+        folder = self.folder / f"cluster-{secrets.token_hex(4)}"
+        cluster = SmallCluster(self.runtime, folder, self.template, self.tls)
+        try:
+            yield cluster
+        finally:
+            cluster.plane.delete()
+
+
 @contextmanager
-def small_cluster(
-    runtime: Runtime, template: Template, folder: Path, tls: tuple[Path, Path]
-) -> Iterator[SmallCluster]:
-    """A cluster in `folder`, gone afterwards with everything it had."""
-    cluster = SmallCluster(runtime, folder / f"cluster-{secrets.token_hex(4)}", template, tls)
-    try:
-        yield cluster
-    finally:
-        cluster.plane.delete()
+def make_ground(runtime: Runtime) -> Iterator[Ground]:
+    """A folder, a template and a certificate."""
+    with reachable_folder() as folder:
+        try:
+            yield Ground(runtime, folder, Template(runtime, folder / "template"), self_signed(folder))
+        finally:
+            for server in runtime.strays(folder, ()):
+                server.kill()

@@ -27,8 +27,9 @@ $$;
 
 -- The names and the order of the columns are documented, their SQL types are not (FACTS 7.30, 7.32). These are
 -- what tools in the wild read. Columns that the documentation calls "not used" are NULL.
--- An instance knows itself and, as the writer, each reader that streams from it. Of the others it shows what
--- the region has measured last (lag_ms), or its own position in the log.
+-- An instance knows itself and, as the writer, each reader that streams from it. Of the others it shows its own
+-- position in the log. A lag is what the region has measured last (lag_ms) or, where the writer knows of a worse
+-- one, that: a reader by itself cannot tell a long silence of the writer from a long delay.
 CREATE OR REPLACE FUNCTION pg_catalog.aurora_replica_status(
     OUT server_id text,
     OUT session_id text,
@@ -68,9 +69,6 @@ AS $$
                    AS received,
                (CASE WHEN reader THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint
                    AS applied,
-               CASE WHEN NOT reader OR pg_last_wal_receive_lsn() IS NOT DISTINCT FROM pg_last_wal_replay_lsn() THEN 0
-                    ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000, 0)
-               END AS lag_ms,
                (SELECT count(*) FROM pg_stat_activity
                 WHERE backend_type = 'client backend' AND xact_start IS NOT NULL AND pid <> pg_backend_pid())
                    AS transactions,
@@ -88,10 +86,7 @@ AS $$
                (s.flush_lsn - '0/0')::bigint AS flushed,
                (s.replay_lsn - '0/0')::bigint AS replayed,
                s.backend_xmin,
-               CASE WHEN i.resource_id = o.resource_id THEN greatest(o.lag_ms, i.lag_ms)
-                    WHEN s.pid IS NOT NULL THEN coalesce(extract(epoch FROM s.replay_lag) * 1000, 0)
-                    ELSE coalesce(i.lag_ms, 0)
-               END AS lag
+               coalesce(greatest(extract(epoch FROM s.replay_lag) * 1000, i.lag_ms), 0) AS lag
         FROM instance i
         CROSS JOIN own o
         LEFT JOIN LATERAL (

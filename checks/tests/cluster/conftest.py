@@ -1,66 +1,52 @@
-"""Clusters of the data plane's tests, on each runtime that this machine has."""
+"""Clusters of the data plane's tests.
+
+`shared` is one cluster with a writer and a reader for all tests that leave it as it is, on each runtime.
+`cluster` is a new one for each test, on the embedded runtime or, for a test that is marked `on_each_runtime`,
+on each.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from aurora_lab.cluster.template import Template
 from aurora_lab.runtime.base import Runtime
-from small_cluster import SmallCluster, reachable_folder, self_signed, small_cluster
-
-
-@pytest.fixture(scope="session", params=["embedded", "containers"])
-def runtime(request):
-    from aurora_lab.runtime.select import choose
-
-    with reachable_folder() as folder:
-        from aurora_lab.runtime.base import RuntimeUnavailableError
-
-        try:
-            found, _ = choose(request.param, folder)
-        except RuntimeUnavailableError as error:
-            pytest.skip(str(error))
-        yield found
-        found.close()
+from small_cluster import RUNTIMES, Ground, SmallCluster, make_ground
 
 
 @pytest.fixture(scope="session")
-def home(runtime: Runtime) -> Iterator[Path]:
-    """A folder for all clusters of a runtime."""
-    with reachable_folder() as folder:
-        yield folder
-        for server in runtime.strays(folder, ()):
-            server.kill()
+def embedded_ground(embedded_runtime: Runtime) -> Iterator[Ground]:
+    """What the clusters of the embedded runtime stand on."""
+    with make_ground(embedded_runtime) as ground:
+        yield ground
 
 
 @pytest.fixture(scope="session")
-def tls(home: Path) -> tuple[Path, Path]:
-    """A certificate and its key."""
-    return self_signed(home)
+def containers_ground(containers_runtime: Runtime) -> Iterator[Ground]:
+    """What the clusters of the container runtime stand on."""
+    with make_ground(containers_runtime) as ground:
+        yield ground
 
 
-@pytest.fixture(scope="session")
-def template(runtime: Runtime, home: Path) -> Template:
-    """The template, made once for all tests."""
-    return Template(runtime, home / "template")
+@pytest.fixture(scope="session", params=RUNTIMES)
+def ground(request: pytest.FixtureRequest) -> Ground:
+    """What clusters stand on, on each runtime."""
+    found: Ground = request.getfixturevalue(f"{request.param}_ground")
+    return found
 
 
 @pytest.fixture
-def cluster(
-    runtime: Runtime, template: Template, home: Path, tls: tuple[Path, Path]
-) -> Iterator[SmallCluster]:
-    """A cluster of which nothing exists yet."""
-    with small_cluster(runtime, template, home, tls) as made:
+def cluster(request: pytest.FixtureRequest) -> Iterator[SmallCluster]:
+    """A new cluster: of the embedded runtime, or of each for a test that is marked `on_each_runtime`."""
+    kind = getattr(request, "param", "embedded")
+    found: Ground = request.getfixturevalue(f"{kind}_ground")
+    with found.cluster() as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-def shared(
-    runtime: Runtime, template: Template, home: Path, tls: tuple[Path, Path]
-) -> Iterator[SmallCluster]:
-    """A cluster with one writer and one reader, for tests that leave it as it is."""
-    with small_cluster(runtime, template, home, tls) as made:
+def shared(ground: Ground) -> Iterator[SmallCluster]:
+    """A cluster with one writer and one reader, for tests that leave it as it is, on each runtime."""
+    with ground.cluster() as made:
         yield made.start(readers=1)

@@ -14,7 +14,7 @@ import pytest
 from aurora_lab.cluster.types import InstanceSpec, TopologyRow
 from aurora_lab.runtime.base import RuntimeUnavailableError
 from aurora_lab.runtime.binaries import find_binaries
-from small_cluster import DATABASE, MASTER, SmallCluster, until
+from small_cluster import DATABASE, MASTER, SmallCluster, on_each_runtime, until
 
 COLUMNS = {
     "aurora_replica_status()": (
@@ -182,6 +182,7 @@ def test_any_user_may_ask_in_any_database(cluster: SmallCluster) -> None:
         assert cluster.value(cluster.one, extensions, dbname=database, user="visitor") == 1
 
 
+@on_each_runtime
 @pytest.mark.parametrize("kind", ["instance", "dispatcher", "Node"])
 def test_a_crash_is_answered_by_a_restart_in_place(cluster: SmallCluster, kind: str) -> None:
     cluster.start(readers=1)

@@ -8,9 +8,10 @@ from time import monotonic
 import pytest
 
 from aurora_lab.cluster.types import ClusterError, NotReachableError
-from small_cluster import DATABASE, MASTER, SmallCluster, until
+from small_cluster import DATABASE, MASTER, SmallCluster, on_each_runtime, until
 
 
+@on_each_runtime
 def test_a_writer_and_a_reader_are_measured(cluster: SmallCluster) -> None:
     cluster.start(readers=1)
     writer = cluster.plane.measure(cluster.one.resource_id)
@@ -56,6 +57,7 @@ def test_a_reader_that_receives_nothing_is_seen_to_lag(cluster: SmallCluster) ->
     until(lambda: cluster.plane.measure(cluster.two.resource_id).lag_ms == 0, "it has caught up")
 
 
+@on_each_runtime
 @pytest.mark.parametrize("fault", ["kill", "freeze", "stop"])
 def test_an_instance_that_does_not_answer_says_so_soon(cluster: SmallCluster, fault: str) -> None:
     cluster.start()
@@ -117,6 +119,7 @@ def test_a_learners_variables_do_not_lead_the_plane_astray(
     cluster.plane.start_reader(cluster.one, cluster.two)
 
 
+@on_each_runtime
 def test_a_new_plane_takes_over_what_runs(cluster: SmallCluster) -> None:
     cluster.start(readers=1)
     cluster.plane.close()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from aurora_lab.cluster.configuration import conninfo, passfile, quote, restore_command
 from aurora_lab.cluster.parameters import accepted
-from aurora_lab.cluster.template import Template
 from aurora_lab.cluster.types import InstanceSpec, ParameterError
-from small_cluster import SmallCluster, until
+from small_cluster import SmallCluster, on_each_runtime, until
 
 
 def show(cluster: SmallCluster, instance: InstanceSpec, name: str) -> str:
@@ -28,6 +28,7 @@ def test_a_dynamic_parameter_applies_at_once(cluster: SmallCluster) -> None:
         assert show(cluster, instance, "work_mem") == "4MB"
 
 
+@on_each_runtime
 def test_a_static_parameter_waits_for_the_restart(cluster: SmallCluster) -> None:
     cluster.start()
     wanted = cluster.with_parameters(cluster.one, {"max_connections": "77", "work_mem": "8192"})
@@ -99,6 +100,7 @@ def test_names_that_postgresql_does_not_know_are_left_out(cluster: SmallCluster)
     assert show(cluster, cluster.one, "rds.logical_replication") == "1"
 
 
+@on_each_runtime
 def test_no_parameter_undoes_what_the_cluster_needs(cluster: SmallCluster) -> None:
     needed = {
         "wal_level": "minimal",
@@ -191,9 +193,9 @@ def test_force_ssl_can_be_turned_off(cluster: SmallCluster) -> None:
     assert "no encryption" in str(cluster.refusal(cluster.one, "SELECT 1", sslmode="disable"))
 
 
-def test_odd_values_survive_the_files(shared: SmallCluster, template: Template) -> None:
+def test_odd_values_survive_the_files(shared: SmallCluster) -> None:
     odd = {"search_path": "\"it's\", 'a\\b'", "application_name": "", "log_line_prefix": "%t #'\\ "}
-    good, bad = accepted(template.facts(), odd)
+    good, bad = accepted(shared.template.facts(), odd)
     assert (good, bad) == (odd, {})
     try:
         shared.plane.apply(shared.with_parameters(shared.two, odd))
@@ -204,8 +206,6 @@ def test_odd_values_survive_the_files(shared: SmallCluster, template: Template) 
 
 
 def test_quoting() -> None:
-    from pathlib import Path
-
     assert quote("it's \\ here") == "'it''s \\\\ here'"
     with pytest.raises(ValueError, match="control characters"):
         quote("two\nlines")

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from aurora_lab.cluster import promotion
-from aurora_lab.cluster.types import InstanceSpec, NotTheWriterError
-from small_cluster import SmallCluster, until
+from aurora_lab.cluster.types import ClusterError, InstanceSpec, NotTheWriterError
+from small_cluster import SmallCluster, forget_log, on_each_runtime, until
 
 
 def cut_off(cluster: SmallCluster, reader: InstanceSpec) -> None:
@@ -39,6 +39,7 @@ def commit_rows(cluster: SmallCluster, instance: InstanceSpec, count: int) -> No
             writing.execute("INSERT INTO acknowledged VALUES (%s)", (number,))
 
 
+@on_each_runtime
 def test_a_reader_that_lags_is_promoted_without_losing_a_commit(cluster: SmallCluster) -> None:
     cluster.start(readers=2)
     commit_rows(cluster, cluster.one, 1)
@@ -59,6 +60,7 @@ def test_a_reader_that_lags_is_promoted_without_losing_a_commit(cluster: SmallCl
     until(lambda: cluster.value(cluster.three, count) == 52, "the other reader has all rows")
 
 
+@on_each_runtime
 def test_a_planned_failover_and_back(cluster: SmallCluster) -> None:
     cluster.start(readers=2)
     commit_rows(cluster, cluster.one, 5)
@@ -84,6 +86,7 @@ def test_a_planned_failover_and_back(cluster: SmallCluster) -> None:
     until(lambda: cluster.value(cluster.two, count) == 10, "the first target reads")
 
 
+@on_each_runtime
 def test_a_frozen_writer_is_fenced_first(cluster: SmallCluster) -> None:
     cluster.start(readers=1)
     commit_rows(cluster, cluster.one, 3)
@@ -106,6 +109,7 @@ def test_a_frozen_writer_does_not_hold_up_a_planned_failover(cluster: SmallClust
     commit_rows(cluster, cluster.two, 1)
 
 
+@on_each_runtime
 def test_the_old_writer_is_rewound_and_reads(cluster: SmallCluster) -> None:
     cluster.start(readers=1)
     commit_rows(cluster, cluster.one, 10)
@@ -130,6 +134,35 @@ def test_a_rewind_that_cannot_be_done_becomes_a_copy(cluster: SmallCluster) -> N
     damaged.write_bytes(b"\0" * damaged.stat().st_size)
     cluster.plane.start_reader(cluster.one, cluster.two)
     assert cluster.value(cluster.one, "SELECT count(*) FROM acknowledged") == 10
+
+
+def test_a_reader_of_two_writers_ago_takes_over_everything(cluster: SmallCluster) -> None:
+    # It never heard of the second writer's timeline, and has to find it in that writer's log.
+    cluster.start(readers=2)
+    commit_rows(cluster, cluster.one, 5)
+    cut_off(cluster, cluster.three)
+    commit_rows(cluster, cluster.one, 5)
+    cluster.plane.kill(cluster.one.resource_id)
+    cluster.plane.promote(cluster.two, cluster.one)
+    commit_rows(cluster, cluster.two, 5)
+    cluster.plane.kill(cluster.two.resource_id)
+    cluster.plane.promote(cluster.three, cluster.two)
+    commit_rows(cluster, cluster.three, 5)
+    assert cluster.value(cluster.three, "SELECT count(*) FROM acknowledged") == 20
+
+
+def test_a_reader_that_would_lose_commits_is_not_promoted(cluster: SmallCluster) -> None:
+    cluster.start(readers=1)
+    cut_off(cluster, cluster.two)
+    commit_rows(cluster, cluster.one, 5)
+    forget_log(cluster, cluster.one)
+    cluster.plane.kill(cluster.one.resource_id)
+    with pytest.raises(ClusterError, match="too far behind"):
+        cluster.plane.promote(cluster.two, cluster.one)
+    cluster.plane.start_writer(cluster.one)
+    cluster.plane.start_reader(cluster.two, cluster.one)
+    for instance in (cluster.one, cluster.two):
+        assert cluster.value(instance, "SELECT count(*) FROM acknowledged") == 5
 
 
 def test_promoting_again_changes_nothing(cluster: SmallCluster) -> None:
@@ -182,6 +215,7 @@ def test_another_target_takes_over_all_that_a_promoted_one_wrote(
     cluster.start(readers=2)
     commit_rows(cluster, cluster.one, 10)
     interrupted_after(cluster, monkeypatch, "_open")
+    until(lambda: not cluster.value(cluster.two, "SELECT pg_is_in_recovery()"), "is promoted")
     commit_rows(cluster, cluster.two, 7)
     with pytest.raises(NotTheWriterError):
         cluster.plane.start_writer(cluster.one)

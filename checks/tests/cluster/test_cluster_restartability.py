@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from aurora_lab.cluster.types import InstanceSpec
 from doomed import Callers
-from small_cluster import DATABASE, MASTER, SmallCluster, until
+from small_cluster import DATABASE, MASTER, SmallCluster, on_each_runtime, until
 
 
 class Life:
@@ -101,13 +100,14 @@ class Life:
 
 
 @pytest.fixture
-def callers(cluster: SmallCluster, template: Any, home: Path) -> Iterator[Callers]:
+def callers(cluster: SmallCluster) -> Iterator[Callers]:
     """Callers that can be killed."""
-    template.ensure()
-    with Callers(cluster, home) as made:
+    cluster.template.ensure()
+    with Callers(cluster) as made:
         yield made
 
 
+@on_each_runtime
 def test_every_operation_survives_the_death_of_its_caller(cluster: SmallCluster, callers: Callers) -> None:
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")

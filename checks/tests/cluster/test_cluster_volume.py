@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from aurora_lab.cluster.types import ClusterError, Master, NotTheWriterError
-from small_cluster import DATABASE, MASTER, SmallCluster
+from small_cluster import DATABASE, MASTER, SmallCluster, on_each_runtime
 
 
+@on_each_runtime
 def test_a_volume_exists_without_any_instance(cluster: SmallCluster) -> None:
     plane = cluster.plane
     assert not plane.has_volume()
@@ -41,6 +42,7 @@ def test_a_reserved_name_is_no_master_users(cluster: SmallCluster, name: str) ->
     assert cluster.plane.has_volume()
 
 
+@on_each_runtime
 def test_deleting_the_last_instance_keeps_the_data(cluster: SmallCluster) -> None:
     cluster.start()
     cluster.ask(cluster.one, "CREATE TABLE kept AS SELECT generate_series(1, 50) AS i")
@@ -99,6 +101,7 @@ def test_without_a_volume_nothing_starts(cluster: SmallCluster) -> None:
         cluster.plane.start_writer(cluster.one)
 
 
+@on_each_runtime
 def test_delete_ends_and_removes_everything(cluster: SmallCluster) -> None:
     cluster.start(readers=1)
     servers = [cluster.plane.server(each.resource_id) for each in (cluster.one, cluster.two)]
