@@ -15,13 +15,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
+
+from aurora_lab.runtime import extensions
 from aurora_lab.runtime.base import RuntimeUnavailableError
 
 VARIABLE = "AURORA_LAB_PG_BIN"
 OLDEST = 15
 """The oldest major version that the cluster's settings and functions are written for."""
-SHARED = Path("/var/lib/aurora-lab/postgresql")
-"""Where root keeps a copy that the servers' user can reach."""
+SHARED = (
+    Path("/var/lib/aurora-lab/postgresql")
+    if os.geteuid() == 0
+    else platformdirs.user_cache_path("aurora-lab") / "postgresql"
+)
+"""Where the lab keeps its own copy of a wheel's PostgreSQL; root's is where the servers' user can reach it."""
 _LIBRARIES = "wheel-libraries"
 NEEDED = ("postgres", "initdb", "pg_basebackup", "pg_rewind", "psql")
 
@@ -65,7 +72,8 @@ class _Candidate:
 def find_binaries() -> Binaries:
     """The first working PostgreSQL of $AURORA_LAB_PG_BIN, the wheels, and the system.
 
-    As root, those of a wheel are copied once to a folder that the servers' user can reach.
+    Those of a wheel are copied once: to a folder that the servers' user can reach, and so that the lab has
+    files of its own in which to offer Aurora's extensions.
 
     Raises RuntimeUnavailableError, with what was tried.
     """
@@ -74,7 +82,7 @@ def find_binaries() -> Binaries:
         try:
             version = _probe(candidate)
             binaries = Binaries(candidate.folder, version, candidate.source, candidate.environment)
-            return _reachable(binaries, candidate) if os.geteuid() == 0 else binaries
+            return _reachable(binaries, candidate) if os.geteuid() == 0 or candidate.wheel else binaries
         except RuntimeUnavailableError as error:
             refused.append(f"{candidate.source}: {error}")
             if candidate.source == f"${VARIABLE}":
@@ -174,7 +182,7 @@ def version_in(said: str) -> str | None:
 
 
 def _reachable(binaries: Binaries, candidate: _Candidate) -> Binaries:
-    """The same binaries where the servers' user can reach them, for root. Raises RuntimeUnavailableError.
+    """The same binaries where the servers' user can reach them. Raises RuntimeUnavailableError.
 
     A wheel's are always copied: an environment that is made anew must not pull the files from under a
     running server, and it often lies in root's own home.
@@ -190,11 +198,13 @@ def _reachable(binaries: Binaries, candidate: _Candidate) -> Binaries:
                 "put PostgreSQL where every user can reach it"
             )
         return binaries
-    target = SHARED / f"{binaries.version}-{fingerprint(tree)}"
+    target = SHARED / f"{binaries.version}-{fingerprint(tree)}-{extensions.ADAPTATION}"
     if not (target / "bin" / "postgres").is_file():
         try:
             _copy(tree, target, candidate.libraries)
         except OSError as error:
+            if os.geteuid() != 0:
+                return binaries  # They do as they are, but for the extensions.
             said = str(error).splitlines()[0][:200]
             raise RuntimeUnavailableError(
                 f"it could not be copied to {target}, where the servers' user can reach it ({said})"
@@ -226,6 +236,7 @@ def _copy(tree: Path, target: Path, libraries: Path | None) -> None:
         for path in (temporary, *temporary.rglob("*")):
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044) | _execute(path))
+        extensions.offer(temporary)
         try:
             temporary.rename(target)
         except OSError:
