@@ -15,6 +15,7 @@ from aurora_lab.cluster import applying, promotion, readers, volume
 from aurora_lab.cluster.configuration import as_json
 from aurora_lab.cluster.connections import ADMINISTRATOR
 from aurora_lab.cluster.layout import Layout, Writership
+from aurora_lab.cluster.locking import RoleLock
 from aurora_lab.cluster.parameters import accepted, limits_of
 from aurora_lab.cluster.servers import Notes, Servers
 from aurora_lab.cluster.template import Template
@@ -63,7 +64,9 @@ class ClusterPlane:
     ) -> None:
         self.layout = Layout(runtime, folder)
         self.servers = Servers(runtime, self.layout, template, (certificate, key), superuser_password)
-        self._lock = threading.RLock()
+        self._lock = RoleLock()
+        self._readers: dict[str, threading.Lock] = {}
+        """One operation at a time on a reader."""
         self._written: deque[tuple[float, int]] = deque(maxlen=600)
         """When the writer's log was seen to reach which position: what a reader's lag is told by."""
 
@@ -119,7 +122,7 @@ class ClusterPlane:
         The quickest way that works is taken: adopt it as it runs; start what is there; rewind what was a
         writer; copy the writer. Raises ServerStartError, NotReachableError, NotTheWriterError, ToolError.
         """
-        with self._lock:
+        with self._lock.shared(), self._readers.setdefault(spec.name, threading.Lock()):
             return readers.start_reader(self.servers, spec, writer.name)
 
     def restart(self, spec: InstanceSpec) -> Notes:

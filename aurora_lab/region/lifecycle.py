@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
 from aurora_lab.cluster.types import Master, ParameterError
 from aurora_lab.region.clock import timestamp
@@ -18,7 +16,7 @@ from aurora_lab.region.store import Document
 from aurora_lab.region.worker import ClusterWorker, settle
 from aurora_lab.runtime.base import ServerStartError
 
-T = TypeVar("T")
+InstanceStep = Callable[[ClusterWorker, Document, Document], bool]
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +59,7 @@ def _create_volume(worker: ClusterWorker, cluster: Document) -> bool:
 
 
 def _stop(worker: ClusterWorker, cluster: Document) -> bool:
+    worker.background.wait()
     for instance in worker.readers_first(cluster):
         worker.set_serving(instance["DbiResourceId"], False)
         worker.plane.stop(instance["DbiResourceId"])
@@ -77,7 +76,6 @@ def _start(worker: ClusterWorker, cluster: Document) -> bool:
     writer = worker.writer(cluster)
     if writer is not None:
         _start_instance(worker, cluster, writer)
-        _at_once(lambda reader: _start_instance(worker, cluster, reader), worker.readers(cluster))
 
     def started(item: Document) -> None:
         settle(item)
@@ -174,33 +172,38 @@ def _next_instance_step(worker: ClusterWorker, cluster: Document) -> bool:
     }
     # An instance that is to go must not wait for one that cannot come.
     ordered = sorted(worker.instances(cluster), key=lambda item: item["DBInstanceStatus"] != "deleting")
-    new = [item for item in worker.readers(cluster) if item["DBInstanceStatus"] == "creating"]
-    together = len(new) > 1 and ordered[0]["DBInstanceStatus"] != "deleting"
-    if together and any(_at_once(lambda instance: _create_instance(worker, cluster, instance), new)):
-        return True
     for instance in ordered:
         step = steps.get(instance["DBInstanceStatus"])
-        if step is not None and step(worker, cluster, instance):
+        if step is None or worker.background.busy(instance["DbiResourceId"]):
+            continue
+        if step is not _delete_instance and _is_reader(cluster, instance):
+            if _begin_reader_step(worker, cluster, instance, step):
+                return True
+        elif step is not _revive_reader and step(worker, cluster, instance):
             return True
     return False
 
 
-def _at_once(step: Callable[[Document], T], instances: list[Document]) -> list[T]:
-    """Take a step for several instances at the same time; raises what the first that failed has raised."""
-    if not instances:
-        return []
-    with ThreadPoolExecutor(len(instances), thread_name_prefix="instance") as pool:
-        return list(pool.map(step, instances))
+def _is_reader(cluster: Document, instance: Document) -> bool:
+    return bool(cluster["_lab"]["writer"] != instance["DBInstanceIdentifier"])
+
+
+def _begin_reader_step(
+    worker: ClusterWorker, cluster: Document, instance: Document, step: InstanceStep
+) -> bool:
+    """Let a reader's step run beside the others, where there is a writer to follow and something to do."""
+    resource = instance["DbiResourceId"]
+    if step is _revive_reader and worker.plane.running(resource) and resource in worker.started:
+        return False
+    writer = worker.writer(cluster)
+    if writer is None or not worker.plane.running(writer["DbiResourceId"]):
+        return False
+    return worker.background.start(resource, lambda: step(worker, cluster, instance))
 
 
 def _create_instance(worker: ClusterWorker, cluster: Document, instance: Document) -> bool:
-    is_writer = cluster["_lab"]["writer"] == instance["DBInstanceIdentifier"]
-    if not is_writer:
-        writer = worker.writer(cluster)
-        if writer is None or not worker.plane.running(writer["DbiResourceId"]):
-            return False
     _start_instance(worker, cluster, instance)
-    if is_writer and "new_password" in cluster["_lab"]:
+    if not _is_reader(cluster, instance) and "new_password" in cluster["_lab"]:
         _modify_cluster(worker, cluster)
     notify(worker.region, "RDS-EVENT-0005", instance["DBInstanceIdentifier"])
     notify(worker.region, "RDS-EVENT-0385", instance["DBInstanceIdentifier"])
@@ -271,15 +274,8 @@ def _restart_instance(worker: ClusterWorker, cluster: Document, instance: Docume
 
 def _revive_reader(worker: ClusterWorker, cluster: Document, instance: Document) -> bool:
     resource = instance["DbiResourceId"]
-    if instance["DBInstanceIdentifier"] == cluster["_lab"]["writer"]:
-        return False
-    if worker.plane.running(resource) and resource in worker.started:
-        return False
     died = resource in worker.started
     worker.set_serving(resource, False)
-    writer = worker.writer(cluster)
-    if writer is None or not worker.plane.running(writer["DbiResourceId"]):
-        return False
     _start_instance(worker, cluster, instance)
     if died:
         notify(worker.region, "RDS-EVENT-0006", instance["DBInstanceIdentifier"])

@@ -17,6 +17,7 @@ Each pass does the first thing that the table calls for:
     an instance's status     what is done
     deleting                 a writer with readers: failover first; then remove → gone
     creating                 writer: take the volume; reader: follow the writer → available
+                             (a reader's step runs beside the others, see `background.py`)
     rebooting, modifying     stop, start again with its parameters              → available
 
     what is seen             what is done
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING
 
 from aurora_lab.cluster.plane import ClusterPlane
 from aurora_lab.cluster.types import InstanceSpec, Measurement, NotReachableError, TopologyRow
+from aurora_lab.region.background import Background
 from aurora_lab.region.rds.parameters import effective_parameters
 from aurora_lab.region.store import Document
 
@@ -83,7 +85,7 @@ def as_booted(
 
 
 class ClusterWorker(threading.Thread):
-    """The only thread that starts, stops, promotes or removes servers of its cluster."""
+    """The only one that starts, stops, promotes or removes servers of its cluster."""
 
     def __init__(self, region: Region, resource_id: str, next_step: NextStep) -> None:
         super().__init__(name=f"worker {resource_id}", daemon=True)
@@ -101,6 +103,7 @@ class ClusterWorker(threading.Thread):
         self._wake = threading.Event()
         self._finishing = False
         self._watched: set[str] = set()
+        self.background = Background(self.wake)
 
     # For other threads.
 
@@ -117,6 +120,7 @@ class ClusterWorker(threading.Thread):
         self._finishing = True
         self.wake()
         self.join(timeout=60.0)
+        self.background.wait()
         if stop_servers:
             cluster = self.cluster()
             for instance in self.readers_first(cluster) if cluster else []:
