@@ -87,7 +87,9 @@ class Region:
         authority = Authority(home.certificates, self.identity.dns_id, self.identity.region)
         authority.ensure()
         self.certificate, self.key = authority.certificate, authority.key
-        self.router = Router(self.resolver, self._backends, self.certificate, self.key)
+        self.router = Router(
+            self.resolver, self._backends, self.certificate, self.key, context_for=authority.context_for
+        )
         self.router_address = ("127.0.0.1", 0)
         self._workers: dict[str, ClusterWorker] = {}
         self._workers_lock = threading.Lock()

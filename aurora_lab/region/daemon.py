@@ -23,6 +23,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from aurora_lab.endpoints.router import PortTakenError
 from aurora_lab.region.clock import DEFAULT_SCALE
 from aurora_lab.region.core import Region
 from aurora_lab.region.home import Home, RegionInfo
@@ -60,6 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (
         StateError,
         NoPortError,
+        PortTakenError,
         RuntimeUnavailableError,
         ServerStartError,
         ToolError,
