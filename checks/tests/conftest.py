@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from aurora_lab.runtime import processes
 from aurora_lab.runtime.base import Runtime, RuntimeUnavailableError
 from aurora_lab.runtime.select import choose
-
-ENOUGH_MEMORY = 2 << 30
+from server_place import server_place
 
 
 @pytest.fixture
@@ -23,14 +18,8 @@ def server_folder() -> Iterator[Path]:
 
     Afterwards it is gone, and so is every server that still runs on files in it.
     """
-    memory = Path("/dev/shm")
-    fits = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ENOUGH_MEMORY
-    folder = Path(tempfile.mkdtemp(prefix="al-", dir=memory if fits else None)).resolve()
-    folder.chmod(0o755)
-    yield folder
-    for main, data in processes.main_processes(folder):
-        processes.kill(main, data)
-    shutil.rmtree(folder, ignore_errors=True)
+    with server_place() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

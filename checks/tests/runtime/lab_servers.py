@@ -16,6 +16,8 @@ from aurora_lab.runtime.containers import ContainerRuntime
 USER = "rdsadmin"
 INITDB = ("-U", USER, "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions", "--wal-segsize=1")
 TRUST = "host all all all trust\nhost replication all all trust\n"
+LEARNERS = {"PGPASSWORD": "the-learners", "PGHOSTADDR": "192.0.2.1", "AWS_SECRET_ACCESS_KEY": "the-learners"}
+"""Variables of a learner's environment that no server may see."""
 CONFIGURATION = "\nmax_wal_size = 64MB\nwal_retrieve_retry_interval = 100ms\nlog_min_messages = info\n"
 
 
@@ -52,6 +54,14 @@ class Lab:
             self.root, "pg_basebackup", *target, "-R", "--no-sync", "--checkpoint=fast", *options
         )
         return spec
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A server that runs, and its cluster's folder."""
+
+    lab: Lab
+    server: Server
 
 
 def connect(server: Server, **options: Any) -> psycopg.Connection[Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from lab_servers import INITDB, Lab, ask, connect
+from lab_servers import INITDB, LEARNERS, Lab, Standing, ask, connect
 
 from aurora_lab.region.ports import free_server_port
 from aurora_lab.runtime import processes
@@ -88,11 +88,10 @@ def test_stop_modes(lab: Lab) -> None:
         assert ("automatic recovery in progress" in spec.log.read_text()) is recovers, mode
 
 
-def test_an_unknown_stop_mode_is_refused_and_stops_nothing(lab: Lab) -> None:
-    server = lab.runtime.start(lab.primary())
+def test_an_unknown_stop_mode_is_refused_and_stops_nothing(standing: Standing) -> None:
     with pytest.raises(ValueError, match="use smart, fast or immediate"):
-        server.stop("soon")
-    assert ask(server, "SELECT 1") == 1
+        standing.server.stop("soon")
+    assert ask(standing.server, "SELECT 1") == 1
 
 
 def test_stop_kills_what_does_not_stop_in_time(lab: Lab) -> None:
@@ -163,6 +162,7 @@ def test_wait_returns_when_the_server_ends_and_not_before(lab: Lab) -> None:
     server.kill()
     waiter.join(20)
     assert ended == [True]
+    assert server.memory() == 0
 
 
 def test_a_server_whose_main_process_somebody_killed_can_start_again(lab: Lab) -> None:
@@ -224,41 +224,33 @@ def test_settings_of_the_spec_are_on_the_command_line(lab: Lab) -> None:
         assert ask(server, f"SHOW {name}") == value
 
 
-def test_memory_is_that_of_all_the_processes(lab: Lab) -> None:
-    server = lab.runtime.start(lab.primary())
-    idle = server.memory()
+def test_memory_is_that_of_all_the_processes(standing: Standing) -> None:
+    idle = standing.server.memory()
     assert 3_000_000 < idle < 300_000_000
-    with connect(server) as session:
+    with connect(standing.server) as session:
         session.execute("SET work_mem = '100MB'")
         session.execute(
             "DECLARE big CURSOR WITH HOLD FOR SELECT repeat('x', 1000) FROM generate_series(1, 40000)"
         )
-        assert server.memory() > idle + 20_000_000
-    server.stop()
-    assert server.memory() == 0
+        assert standing.server.memory() > idle + 20_000_000
 
 
-def test_reload_reads_the_configuration_again(lab: Lab) -> None:
-    spec = lab.primary()
-    server = lab.runtime.start(spec)
-    configuration = spec.data / "postgresql.conf"
-    lab.runtime.write(configuration, configuration.read_text() + "work_mem = 9MB\n")
+def test_reload_reads_the_configuration_again(standing: Standing) -> None:
+    server, runtime = standing.server, standing.lab.runtime
+    configuration = server.spec.data / "postgresql.conf"
+    runtime.write(configuration, configuration.read_text() + "work_mem = 9MB\n")
     assert ask(server, "SHOW work_mem") != "9MB"
     server.reload()
     eventually(lambda: ask(server, "SHOW work_mem") == "9MB", "the new setting")
 
 
-def test_servers_see_nothing_of_the_learners_environment(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGPASSWORD", "the-learners")
-    monkeypatch.setenv("PGHOSTADDR", "192.0.2.1")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-learners")
-    server = lab.runtime.start(lab.primary())
-    with connect(server) as session:
-        session.execute("CREATE TABLE seen (line text)")
+def test_servers_see_nothing_of_the_learners_environment(standing: Standing) -> None:
+    with connect(standing.server) as session:
+        session.execute("CREATE TEMPORARY TABLE seen (line text)")
         session.execute("COPY seen FROM PROGRAM 'env'")
         seen = dict(row[0].partition("=")[::2] for row in session.execute("SELECT line FROM seen"))
-    assert not {"PGPASSWORD", "PGHOSTADDR", "AWS_SECRET_ACCESS_KEY"} & seen.keys()
-    assert seen["HOME"] == str(lab.root)
+    assert not LEARNERS.keys() & seen.keys()
+    assert seen["HOME"] == str(standing.lab.root)
 
 
 def shared_memory() -> list[int]:

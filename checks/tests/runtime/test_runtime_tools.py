@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from lab_servers import USER, Lab, ask
+from lab_servers import USER, Lab, Standing, ask
 
 from aurora_lab.runtime.base import ServerStartError, ToolError
 from local_region import eventually
@@ -78,30 +78,25 @@ def test_a_tool_that_fails_says_why(lab: Lab) -> None:
         lab.runtime.tool(lab.root / "missing", "psql", "--version")
 
 
-def test_a_tool_that_takes_too_long_is_ended(lab: Lab) -> None:
-    primary = lab.runtime.start(lab.primary())
-    host, port = primary.peer_address
+def test_a_tool_that_takes_too_long_is_ended(standing: Standing) -> None:
+    root, (host, port) = standing.lab.root, standing.server.peer_address
     began = time.monotonic()
     with pytest.raises(ToolError, match=r"pg_receivewal did not end within 0\.5 s and was stopped"):
-        lab.runtime.tool(
-            lab.root,
-            *("pg_receivewal", "-h", host, "-p", str(port), "-U", USER, "-D", str(lab.root)),
-            seconds=0.5,
+        standing.lab.runtime.tool(
+            root, *("pg_receivewal", "-h", host, "-p", str(port), "-U", USER, "-D", str(root)), seconds=0.5
         )
     assert time.monotonic() - began < 15
-    eventually(
-        lambda: ask(primary, "SELECT count(*) FROM pg_stat_replication") == 0, "the tool's session gone"
-    )
+    sessions = "SELECT count(*) FROM pg_stat_replication"
+    eventually(lambda: ask(standing.server, sessions) == 0, "the tool's session gone")
 
 
 def test_a_tool_gets_the_environment_that_it_is_given_and_no_other(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    standing: Standing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGUSER", "the-learner")
-    primary = lab.runtime.start(lab.primary())
-    host, port = primary.peer_address
+    host, port = standing.server.peer_address
     command = ("psql", "-XAt", "-h", host, "-p", str(port), "-c", "SELECT current_user", "postgres")
-    assert lab.runtime.tool(lab.root, *command, env={"PGUSER": USER}) == f"{USER}\n"
+    assert standing.lab.runtime.tool(standing.lab.root, *command, env={"PGUSER": USER}) == f"{USER}\n"
 
 
 def test_tools_that_a_dead_process_left_are_ended(lab: Lab) -> None:
