@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import selectors
 import socket
 import threading
@@ -22,6 +23,8 @@ ADMIN_DATABASE = "rdsadmin"
 """The administrator's own database, as on Aurora: a learner may drop `postgres`."""
 STATEMENT_SECONDS = 10.0
 """Deadline of a statement. A frozen server keeps its connections open and never answers."""
+QUIET_PORTS = range(20000, 32000)
+"""Below the ports that systems give to outgoing connections."""
 CONNECT_SECONDS = 2
 """The shortest that libpq knows."""
 APPLICATION = "aurora-lab"
@@ -178,11 +181,12 @@ class Sessions:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port: int = trial.getsockname()[1]
-        return port
+    """A loopback port that nobody uses now, and that no outgoing connection takes by chance."""
+    for port in random.sample(QUIET_PORTS, k=200):
+        with socket.socket() as trial, suppress(OSError):
+            trial.bind(("127.0.0.1", port))
+            return port
+    raise ClusterError(f"No free port from {QUIET_PORTS.start} to {QUIET_PORTS.stop - 1} on 127.0.0.1.")
 
 
 def verifier(connection: psycopg.Connection[Any], user: str, password: str) -> str:

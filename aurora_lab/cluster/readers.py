@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic, sleep
 
 from aurora_lab.cluster.layout import STANDBY_SIGNAL, Record
-from aurora_lab.cluster.servers import Notes, Servers, wait_until
+from aurora_lab.cluster.servers import POLL_SECONDS, Notes, Servers
 from aurora_lab.cluster.types import ClusterError, InstanceSpec, NotReachableError, NotTheWriterError
 from aurora_lab.runtime.base import ServerStartError, ToolError
+
+log = logging.getLogger(__name__)
 
 STREAM_SECONDS = 8.0
 """How long a reader may take to stream; it takes some 20 ms. After that it is made anew."""
@@ -18,12 +22,12 @@ _IS_SENT_TO = (
     "SELECT pid FROM pg_stat_replication WHERE application_name = %s AND state IN ('catchup', 'streaming')"
 )
 _HOPELESS = re.compile(
-    "requested WAL segment .* has already been removed"
+    ".*(requested WAL segment .* has already been removed"
     "|forked off current database system timeline"
     "|requested starting point .* is not in this server's history"
     "|is ahead of the WAL flush position"
     "|is behind recovery timeline"
-    "|database system identifier differs"
+    "|database system identifier differs).*"
 )
 """What a server logs that can never stream from its writer."""
 
@@ -55,11 +59,13 @@ def start_reader(servers: Servers, spec: InstanceSpec, writer: str) -> Notes:
             return _start_and_stream(servers, spec, writer)
         except _WriterGoneError:
             raise
-        except ClusterError:
+        except ClusterError as error:
+            log.warning("%s It is made anew.", error)
             servers.kill(name)
-        except ServerStartError:
+        except ServerStartError as error:
             if not _port_is_free(spec.port):
                 raise
+            log.warning("%s It is made anew.", error)
         servers.discard(layout.data(name))
     _copy(servers, name, writer)
     return _start_and_stream(servers, spec, writer)
@@ -73,13 +79,13 @@ def follow_running(servers: Servers, spec: InstanceSpec, writer: str) -> bool:
     floors = servers.layout.limits().now
     if any(limits.get(limit, 0) < value for limit, value in floors.items()):
         return False  # Only a restart can raise them, and until then it would stop replaying.
-    log = _Log(servers.layout.log(name))
+    said = _Log(servers.layout.log(name))
     primary = servers.primary_conninfo(name, writer)
     # A process of it that hangs would keep it from letting go of the writer that it had.
     servers.need(name).thaw()
     servers.write_configuration(servers.layout.data(name), name, primary=primary)
     servers.reload(name)
-    return _streams_soon(servers, name, writer, log)
+    return _streams_soon(servers, name, writer, said)
 
 
 def running_readers(servers: Servers) -> list[Record]:
@@ -128,15 +134,15 @@ def lead(servers: Servers, writer: str) -> None:
 
 def _start_and_stream(servers: Servers, spec: InstanceSpec, writer: str) -> Notes:
     """Start a standby and wait until it streams. Raises ServerStartError, ClusterError."""
-    log = _Log(servers.layout.log(spec.name))
+    said = _Log(servers.layout.log(spec.name))
     primary = servers.primary_conninfo(spec.name, writer)
     notes = servers.start(spec, reader=True, primary=primary)
-    if not _streams_soon(servers, spec.name, writer, log):
+    if not _streams_soon(servers, spec.name, writer, said):
         raise ClusterError(f"{spec.identifier} has started but does not stream from {writer}.")
     return notes
 
 
-def _streams_soon(servers: Servers, name: str, writer: str, log: _Log) -> bool:
+def _streams_soon(servers: Servers, name: str, writer: str, said: _Log) -> bool:
     """Wait until a reader streams from the writer; False when it does not, or says that it never will.
 
     Raises NotReachableError where one of the two has died meanwhile.
@@ -153,14 +159,20 @@ def _streams_soon(servers: Servers, name: str, writer: str, log: _Log) -> bool:
             and bool(servers.sessions.rows(writer, _IS_SENT_TO, name))
         )
 
-    def settled() -> bool:
-        if streams() or log.hopeless():
+    why = f"not within {STREAM_SECONDS:g} s"
+    deadline = monotonic() + STREAM_SECONDS
+    while monotonic() < deadline:
+        # Seen once is enough: it stops for a moment when it comes to the writer's timeline.
+        if streams():
             return True
         if not source.running():
             raise _WriterGoneError(f"The writer {writer} has died: {name} waits for the next one.")
-        return False
-
-    return wait_until(settled, STREAM_SECONDS) and streams()
+        if hopeless := said.hopeless():
+            why = hopeless
+            break
+        sleep(POLL_SECONDS)
+    log.warning("%s does not stream from %s: %s", name, writer, why)
+    return False
 
 
 def _check_writer(servers: Servers, name: str, writer: str) -> None:
@@ -190,7 +202,8 @@ def _rewind(servers: Servers, name: str, writer: str) -> None:
     try:
         source = servers.admin_conninfo(writer)
         runtime.tool(layout.folder, "pg_rewind", "--no-sync", "-D", str(rewinding), "--source-server", source)
-    except ToolError:
+    except ToolError as error:
+        log.warning("%s cannot be rewound and is made anew: %s", name, error)
         runtime.remove_tree(rewinding)
         return
     runtime.write(rewinding / STANDBY_SIGNAL, "")
@@ -236,11 +249,12 @@ class _Log:
         except OSError:
             self._from = 0
 
-    def hopeless(self) -> bool:
-        """Whether it says that it can never stream."""
+    def hopeless(self) -> str | None:
+        """What it says from which follows that it can never stream."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._from)
-                return _HOPELESS.search(file.read().decode("utf-8", "replace")) is not None
+                found = _HOPELESS.search(file.read().decode("utf-8", "replace"))
         except OSError:
-            return False
+            return None
+        return found[0] if found else None

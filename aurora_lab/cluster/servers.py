@@ -257,11 +257,9 @@ class Servers:
         Also where its main process is dead already: a backend that is busy outlives it, and could go on to
         acknowledge a commit.
         """
-        with self._guard:
-            last = self._found.get(name)
-        server = self.find(name) or last
-        if server is not None:
-            server.kill()
+        record = self.layout.record(name)
+        if record is not None:
+            self.runtime.end(self._server_spec(record.spec))
         self.sessions.drop(name)
 
     # Files.

@@ -164,6 +164,14 @@ class Runtime(Protocol):
         """
         ...
 
+    def end(self, spec: ServerSpec) -> None:
+        """End whatever works on the spec's data directory at once; return when all are gone.
+
+        Also where there is no server to be found any more: a backend outlives a main process that was killed,
+        and may go on to acknowledge a commit.
+        """
+        ...
+
     def strays(self, below: Path, known: Collection[str]) -> list[Server]:
         """Running servers with files below `below` whose names are not in `known`.
 

@@ -107,6 +107,17 @@ class ContainerRuntime(files.ServerFiles):
                 return server
         return None
 
+    def end(self, spec: ServerSpec) -> None:
+        """End whatever works on the spec's data directory at once, also what a killed main process left.
+
+        Raises RuntimeUnavailableError.
+        """
+        spec = processes.resolved(spec)
+        server = self.find(spec)
+        if server is not None:
+            server.kill()
+        processes.end_servers_on(spec.data, seconds=0.0)
+
     def strays(self, below: Path, known: Collection[str]) -> list[Server]:
         """Running servers with files below `below` whose names are not in `known`.
 

@@ -198,6 +198,14 @@ class EmbeddedRuntime(files.ServerFiles):
         found = processes.read_pid_file(spec.data)
         return EmbeddedServer(replace(spec, port=found.port) if found else spec, main)
 
+    def end(self, spec: ServerSpec) -> None:
+        """End whatever works on the spec's data directory at once, also what a killed main process left."""
+        spec = processes.resolved(spec)
+        server = self.find(spec)
+        if server is not None:
+            server.kill()
+        processes.end_servers_on(spec.data, seconds=0.0)
+
     def strays(self, below: Path, known: Collection[str]) -> list[Server]:
         """Running servers with files below `below` whose names are not in `known`.
 

@@ -121,7 +121,6 @@ def test_no_parameter_undoes_what_the_cluster_needs(cluster: SmallCluster) -> No
         "data_directory": "/nowhere",
         "superuser_reserved_connections": "0",
         "wal_receiver_timeout": "1",
-        "idle_session_timeout": "1",
     }
     cluster.one, cluster.two = (
         replace(instance, parameters=needed) for instance in (cluster.one, cluster.two)

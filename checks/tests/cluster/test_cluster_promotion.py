@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from time import monotonic
 
 import psycopg
@@ -98,6 +99,36 @@ def test_a_frozen_writer_is_fenced_first(cluster: SmallCluster) -> None:
     assert not cluster.plane.running(cluster.one.resource_id)
     commit_rows(cluster, cluster.two, 3)
     assert cluster.value(cluster.two, "SELECT count(*) FROM acknowledged") == 6
+
+
+def test_a_backend_that_outlives_its_server_is_fenced_too(cluster: SmallCluster) -> None:
+    # Only the main process is killed. A busy backend does not notice, and could still acknowledge a commit.
+    cluster.start(readers=1)
+    commit_rows(cluster, cluster.one, 1)
+    main = int((cluster.plane.layout.data(cluster.one.name) / "postmaster.pid").read_text().split()[0])
+    busy = cluster.connect(cluster.one)
+    try:
+        (backend,) = busy.execute("SELECT pg_backend_pid()").fetchone() or (0,)
+        loop = "DO $$ BEGIN LOOP INSERT INTO acknowledged VALUES (1); COMMIT; END LOOP; END $$"
+        busy.pgconn.send_query(loop.encode())
+        until(lambda: cluster.value(cluster.one, "SELECT count(*) FROM acknowledged") > 10, "it is busy")
+        os.kill(main, signal.SIGKILL)
+        cluster.plane.close()
+        cluster.plane = cluster.new_plane()
+        until(lambda: not cluster.plane.running(cluster.one.resource_id), "the main process has gone")
+        assert not ended(backend), "the backend outlives it"
+        cluster.plane.promote(cluster.two, cluster.one)
+        assert ended(backend)
+    finally:
+        busy.close()
+
+
+def ended(process: int) -> bool:
+    """Whether a process is gone or only waits to be reaped."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 def test_a_frozen_writer_does_not_hold_up_a_planned_failover(cluster: SmallCluster) -> None:
