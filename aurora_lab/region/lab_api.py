@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
 import logging
@@ -133,6 +134,9 @@ class LabApi:
         measured = worker.measurements.get(resource)
         running = worker.plane.running(resource)
         frozen = running and resource not in worker.serving()
+        if running and not frozen:
+            with contextlib.suppress(NotReachableError):
+                measured = worker.plane.measure(resource)
         return {
             "id": instance["DBInstanceIdentifier"],
             "role": "writer" if instance["DBInstanceIdentifier"] == cluster["_lab"]["writer"] else "reader",

@@ -265,7 +265,7 @@ class ClusterWorker(threading.Thread):
             if instance["DBInstanceStatus"] != "available" or not self.plane.running(resource):
                 continue
             try:
-                self.measurements[resource] = self.plane.measure(resource)
+                self.measurements[resource] = self.plane.measure(resource, brief=True)
             except NotReachableError:
                 self._silent_since.setdefault(resource, monotonic())
                 self.set_serving(resource, False)
