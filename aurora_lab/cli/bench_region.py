@@ -77,7 +77,7 @@ class Bench:
         }
         return psycopg.connect(**{**words, **options})
 
-    def cluster(self, instances: int) -> str:
+    def cluster(self, instances: int, size: str = "db.r6g.large") -> str:
         """A new cluster, answering on both endpoints and on every instance's own."""
         rds = self.rds
         self._clusters += 1
@@ -93,7 +93,7 @@ class Bench:
                 DBInstanceIdentifier=f"{name}-{number}",
                 DBClusterIdentifier=name,
                 Engine="aurora-postgresql",
-                DBInstanceClass="db.r6g.large",
+                DBInstanceClass=size,
             )
         shown = rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
         self._until_answer(shown["Endpoint"], in_recovery=False)
@@ -152,9 +152,9 @@ class Bench:
         rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
         rds.get_waiter("db_cluster_deleted").wait(DBClusterIdentifier=name)
 
-    def memory(self) -> int:
-        """Bytes (PSS) of the region's process and its three servers, a few seconds after the last work."""
-        name = self.cluster(3)
+    def memory(self, size: str) -> int:
+        """Bytes (PSS) of the region's process and three servers of a class, a few seconds after the last work."""
+        name = self.cluster(3, size)
         self.wait_available(name)
         time.sleep(3.0)
         status = client.status(self.home)
