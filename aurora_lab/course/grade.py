@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CELL_SECONDS = 60
-"""The longest that one cell may run."""
 SECONDS = 900.0
 """The longest that one notebook may take."""
 
@@ -49,14 +47,12 @@ def grade(notebook: Path, *, prove: bool = False, runtime: str = "auto", scale: 
     with tempfile.TemporaryDirectory(prefix="aurora-lab-grade-") as folder:
         report = Path(folder) / "report.json"
         options = ["--grade", f"--grade-report={report}", f"--grade-runtime={runtime}"]
-        options += [f"--grade-scale={scale}", f"--nbval-cell-timeout={CELL_SECONDS}"]
+        options.append(f"--grade-scale={scale}")
         output = _pytest([*options, *(["--prove"] if prove else []), str(notebook)], Path(folder))
         try:
             found: list[dict[str, Any]] = json.loads(report.read_text())
         except (OSError, ValueError) as error:
             raise GradeError(f"{notebook.name} could not be graded:\n{output[-4000:]}") from error
-    if not found:
-        raise GradeError(f"{notebook.name} could not be graded:\n{output[-4000:]}")
     return [Result(**{**item, "cells": tuple(item["cells"])}) for item in found]
 
 
@@ -71,7 +67,7 @@ def _pytest(arguments: Sequence[str], folder: Path) -> str:
         "-p",
         "no:cacheprovider",
     ]
-    command += ["-c", os.devnull, f"--rootdir={folder}", "-q", "--tb=short", *arguments]
+    command += ["-c", os.devnull, f"--rootdir={folder}", "-v", "--tb=short", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     try:
         done = subprocess.run(
@@ -86,5 +82,8 @@ def _pytest(arguments: Sequence[str], folder: Path) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise GradeError(f"Grading was not done after {SECONDS / 60:g} minutes.") from error
+        done_so_far = (error.stdout or b"").decode(errors="replace")
+        raise GradeError(
+            f"Grading was not done after {SECONDS / 60:g} minutes. So far:\n{done_so_far[-4000:]}"
+        ) from error
     return done.stdout

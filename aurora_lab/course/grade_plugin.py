@@ -30,6 +30,8 @@ from aurora_lab.course.verdict import CHECK_BROKE, REGION_GONE, Verdict, judge
 
 RESULTS = pytest.StashKey[list[dict[str, Any]]]()
 ITEM_PLACES = pytest.StashKey[int]()
+NBVAL_CELL_SECONDS, CELL_SECONDS = 2000, 60
+"""nbval's own limit for a cell, and ours where nobody set one."""
 IDLE_SECONDS = 20
 CELL_FAILED, KERNEL_DIED, WRONG_PASSED = "cell-failed", "kernel-died", "wrong-answer-passed"
 UNTOUCHED = "untouched"
@@ -57,6 +59,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the place where results are gathered."""
     config.stash[RESULTS] = []
+    if config.option.grade and config.option.nbval_cell_timeout == NBVAL_CELL_SECONDS:
+        config.option.nbval_cell_timeout = CELL_SECONDS
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -73,13 +77,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if isinstance(item, _Item)]
     ordered = iter(sorted(ours, key=lambda item: (str(item.path), item.stash[ITEM_PLACES])))
     items[:] = [next(ordered) if isinstance(item, _Item) else item for item in items]
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the report."""
-    path = session.config.option.grade_report
-    if path is not None:
-        path.write_text(json.dumps(session.config.stash[RESULTS], indent=1))
 
 
 class GradedNotebook(IPyNbFile):  # type: ignore[misc]
@@ -186,7 +183,14 @@ class _Item(pytest.Item):
     def note(self, verdict: Verdict, *, kind: str, points: int, failures: list[str]) -> None:
         """Keep the result for the report."""
         line = {**verdict.as_dict(), "kind": kind, "points": points, "cells": failures}
-        self.config.stash[RESULTS].append({"item": self.name, **line})
+        results = self.config.stash[RESULTS]
+        results.append({"item": self.name, **line})
+        path = self.config.option.grade_report
+        if path is not None:
+            # At once: what was found so far is known, too, where a later item takes the process with it.
+            temporary = path.with_suffix(".new")
+            temporary.write_text(json.dumps(results, indent=1))
+            temporary.replace(path)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
         """What was seen and expected; no traceback of the machinery."""
