@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from aurora_lab.region import client
+from aurora_lab.region.home import Home
 
 SECONDS = 900.0
 """The longest that one notebook may take."""
@@ -39,16 +43,25 @@ class Result:
     """Cells that ended in an error."""
 
 
-def grade(notebook: Path, *, prove: bool = False, runtime: str = "auto", scale: float = 10.0) -> list[Result]:
+def grade(
+    notebook: Path,
+    *,
+    prove: bool = False,
+    runtime: str = "auto",
+    scale: float = 10.0,
+    seconds: float = SECONDS,
+) -> list[Result]:
     """The result of each exercise of a submission, in the lesson's order. Raises GradeError.
 
     `prove`: the notebook is a solved one, and every known wrong answer is tried as well.
     """
-    with tempfile.TemporaryDirectory(prefix="aurora-lab-grade-") as folder:
+    with tempfile.TemporaryDirectory(prefix="aurora-lab-grade-", ignore_cleanup_errors=True) as folder:
+        # The servers' user walks through it to its files when we are root.
+        Path(folder).chmod(0o755)
         report = Path(folder) / "report.json"
         options = ["--grade", f"--grade-report={report}", f"--grade-runtime={runtime}"]
         options.append(f"--grade-scale={scale}")
-        output = _pytest([*options, *(["--prove"] if prove else []), str(notebook)], Path(folder))
+        output = _pytest([*options, *(["--prove"] if prove else []), str(notebook)], Path(folder), seconds)
         try:
             found: list[dict[str, Any]] = json.loads(report.read_text())
         except (OSError, ValueError) as error:
@@ -56,7 +69,7 @@ def grade(notebook: Path, *, prove: bool = False, runtime: str = "auto", scale: 
     return [Result(**{**item, "cells": tuple(item["cells"])}) for item in found]
 
 
-def _pytest(arguments: Sequence[str], folder: Path) -> str:
+def _pytest(arguments: Sequence[str], folder: Path, seconds: float) -> str:
     # Nothing of the caller's own pytest settings, plugins of the project under test, or caches.
     command = [
         sys.executable,
@@ -69,6 +82,7 @@ def _pytest(arguments: Sequence[str], folder: Path) -> str:
     ]
     command += ["-c", os.devnull, f"--rootdir={folder}", "-v", "--tb=short", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment["TMPDIR"] = str(folder)
     try:
         done = subprocess.run(
             command,
@@ -78,12 +92,21 @@ def _pytest(arguments: Sequence[str], folder: Path) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=SECONDS,
+            timeout=seconds,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         done_so_far = (error.stdout or b"").decode(errors="replace")
         raise GradeError(
-            f"Grading was not done after {SECONDS / 60:g} minutes. So far:\n{done_so_far[-4000:]}"
+            f"Grading was not done after {seconds / 60:g} minutes. So far:\n{done_so_far[-4000:]}"
         ) from error
+    finally:
+        _end_regions(folder)
     return done.stdout
+
+
+def _end_regions(folder: Path) -> None:
+    """End what a pytest that was killed has left running."""
+    for left in folder.glob("aurora-lab-*/home"):
+        client.stop(Home(left))
+        shutil.rmtree(Home(left).data, ignore_errors=True)

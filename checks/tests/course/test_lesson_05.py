@@ -5,10 +5,14 @@ Each notebook is run once, through nbval, in a pytest of its own; the tests here
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
+import psutil
 import pytest
 
 from aurora_lab.course.exercises import load_lesson
-from aurora_lab.course.grade import Result, grade
+from aurora_lab.course.grade import GradeError, Result, grade
 from aurora_lab.course.places import find_places
 
 PLACES = find_places()
@@ -73,6 +77,16 @@ def test_the_solutions_pass_on_containers_too(no_engine: str | None) -> None:
     failed = [(item.exercise, item.name, item.seen, item.cells) for item in found if not item.passed]
     assert failed == []
     assert len(found) == len(LESSON.exercises)
+
+
+def test_grading_that_takes_too_long_leaves_nothing_running(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(GradeError, match=r"(?s)not done after.*1 untouched PASSED"):
+        grade(SOLVED, prove=True, runtime="embedded", scale=SCALE, seconds=20.0)
+    running = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    assert [command for command in running if str(tmp_path) in " ".join(command)] == []
 
 
 def test_every_mistake_is_explained_in_its_own_words() -> None:
