@@ -11,6 +11,7 @@ import time
 import psutil
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from local_region import MASTER, PASSWORD, LocalRegion, eventually, local_region, unique
 from test_region_instances import eventually_ask
@@ -56,7 +57,7 @@ class Script:
             rds.delete_db_instance(DBInstanceIdentifier=f"{name}-3")
             self.promised.discard(f"{name}-3")
             eventually(lambda: f"{name}-3" not in self.region.instances(name), "deleted")
-        except (ClientError, BotoCoreError, OSError, AssertionError):
+        except (ClientError, BotoCoreError, ResponseParserError, OSError, AssertionError):
             pass  # Killed in the middle: what was promised until then counts.
 
 
