@@ -51,8 +51,9 @@ class ClusterPlane:
     and who is about to become it, stands in a file from before the first step of a promotion to after its
     last, so that no other instance can be started as the writer meanwhile.
 
-    The operations that change roles or files run one at a time; the others may be called from any thread at
-    any time. `superuser_password` must be long and random: it is stored with the fewest rounds.
+    The operations that change roles or files run one at a time, but for readers: several may be made at once.
+    The others may be called from any thread at any time. `superuser_password` must be long and random: it is
+    stored with the fewest rounds.
     """
 
     def __init__(  # noqa: PLR0917  (the region names them all)
@@ -195,6 +196,9 @@ class ClusterPlane:
 
         Raises ClusterError, NotReachableError, ServerStartError.
         """
+        if old is not None and not planned and self.layout.writership() != Writership(target.name):
+            # Before the lock: a reader that is just being made from a writer that hangs would hold it.
+            self.servers.kill(old.name)
         with self._lock:
             self._written.clear()
             promotion.promote(self.servers, target, old.name if old is not None else None, planned=planned)

@@ -27,6 +27,8 @@ def create_volume(servers: Servers, master: Master, database: str | None) -> Non
     layout, runtime = servers.layout, servers.runtime
     if has_volume(servers):
         return
+    if master.username.lower() in RESERVED or master.username.lower().startswith(("pg_", "rds")):
+        raise ClusterError(f"{master.username!r} is a reserved name and cannot be the master user's.")
     template, facts = servers.template.ensure(), servers.template.facts()
     layout.make()
     servers.install_secrets()
@@ -134,8 +136,6 @@ def _fill(
     replication_password: str,
 ) -> None:
     """The cluster's own passwords, its master user (FACTS 3.27 asks TLS of it) and its first database."""
-    if master.username.lower() in RESERVED or master.username.lower().startswith(("pg_", "rds")):
-        raise ClusterError(f"{master.username!r} is a reserved name and cannot be the master user's.")
 
     def run(text: str, *names: str, password: str | None = None) -> None:
         values: list[sql.Composable] = [sql.Identifier(name) for name in names]

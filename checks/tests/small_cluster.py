@@ -28,6 +28,7 @@ from aurora_lab.runtime.base import Runtime
 
 RUNTIMES = ["embedded", pytest.param("containers", marks=pytest.mark.containers)]
 on_each_runtime = pytest.mark.parametrize("cluster", RUNTIMES, indirect=True)
+shared_on_each_runtime = pytest.mark.parametrize("shared", RUNTIMES, indirect=True)
 """For tests of what the runtimes do differently: a cluster of containers takes seconds."""
 MASTER = Master("teacher", "correct-horse-9")
 DATABASE = "shop"

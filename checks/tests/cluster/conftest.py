@@ -1,8 +1,8 @@
 """Clusters of the data plane's tests.
 
-`shared` is one cluster with a writer and a reader for all tests that leave it as it is, on each runtime.
-`cluster` is a new one for each test, on the embedded runtime or, for a test that is marked `on_each_runtime`,
-on each.
+`shared` is one cluster with a writer and a reader for all tests that leave it as it is; `cluster` is a new one
+for each test. Both are of the embedded runtime or, for a test that is marked `on_each_runtime` (or
+`shared_on_each_runtime`), of each.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from aurora_lab.runtime.base import Runtime
-from small_cluster import RUNTIMES, Ground, SmallCluster, make_ground
+from small_cluster import Ground, SmallCluster, make_ground
 
 
 @pytest.fixture(scope="session")
@@ -29,24 +29,30 @@ def containers_ground(containers_runtime: Runtime) -> Iterator[Ground]:
         yield ground
 
 
-@pytest.fixture(scope="session", params=RUNTIMES)
-def ground(request: pytest.FixtureRequest) -> Ground:
-    """What clusters stand on, on each runtime."""
-    found: Ground = request.getfixturevalue(f"{request.param}_ground")
+@pytest.fixture(scope="session")
+def embedded_shared(embedded_ground: Ground) -> Iterator[SmallCluster]:
+    """The shared cluster of the embedded runtime."""
+    with embedded_ground.cluster() as made:
+        yield made.start(readers=1)
+
+
+@pytest.fixture(scope="session")
+def containers_shared(containers_ground: Ground) -> Iterator[SmallCluster]:
+    """The shared cluster of the container runtime."""
+    with containers_ground.cluster() as made:
+        yield made.start(readers=1)
+
+
+@pytest.fixture
+def shared(request: pytest.FixtureRequest) -> SmallCluster:
+    """A cluster with one writer and one reader, for tests that leave it as it is."""
+    found: SmallCluster = request.getfixturevalue(f"{getattr(request, 'param', 'embedded')}_shared")
     return found
 
 
 @pytest.fixture
 def cluster(request: pytest.FixtureRequest) -> Iterator[SmallCluster]:
-    """A new cluster: of the embedded runtime, or of each for a test that is marked `on_each_runtime`."""
-    kind = getattr(request, "param", "embedded")
-    found: Ground = request.getfixturevalue(f"{kind}_ground")
+    """A cluster of which nothing exists yet."""
+    found: Ground = request.getfixturevalue(f"{getattr(request, 'param', 'embedded')}_ground")
     with found.cluster() as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def shared(ground: Ground) -> Iterator[SmallCluster]:
-    """A cluster with one writer and one reader, for tests that leave it as it is, on each runtime."""
-    with ground.cluster() as made:
-        yield made.start(readers=1)

@@ -9,7 +9,7 @@ import struct
 import psycopg
 import pytest
 
-from small_cluster import DATABASE, MASTER, SmallCluster
+from small_cluster import DATABASE, MASTER, SmallCluster, shared_on_each_runtime
 
 DENIED = "42501"
 
@@ -146,6 +146,7 @@ def test_passwords_are_stored_as_scram(shared: SmallCluster) -> None:
     assert dict(rows)[MASTER.username].startswith("SCRAM-SHA-256$4096:")
 
 
+@shared_on_each_runtime
 @pytest.mark.parametrize("instance", ["one", "two"])
 def test_without_tls_nobody_gets_in(shared: SmallCluster, instance: str) -> None:
     refused = shared.refusal(getattr(shared, instance), "SELECT 1", sslmode="disable")
@@ -153,6 +154,7 @@ def test_without_tls_nobody_gets_in(shared: SmallCluster, instance: str) -> None
     assert "no encryption" in str(refused)
 
 
+@shared_on_each_runtime
 @pytest.mark.parametrize("instance", ["one", "two"])
 def test_the_servers_certificate_is_the_one_given(shared: SmallCluster, instance: str) -> None:
     server = shared.plane.server(getattr(shared, instance).resource_id)
@@ -168,6 +170,7 @@ def test_the_servers_certificate_is_the_one_given(shared: SmallCluster, instance
     assert ssl.DER_cert_to_PEM_cert(shown or b"").split() == shared.tls[0].read_text().split()
 
 
+@shared_on_each_runtime
 def test_the_administrators_database_and_role_are_closed_to_others(shared: SmallCluster) -> None:
     assert "rejects connection" in str(shared.refusal(shared.one, "SELECT 1", dbname="rdsadmin"))
     wrong = shared.refusal(shared.one, "SELECT 1", user="rdsadmin", sslmode="disable")
