@@ -15,21 +15,24 @@ from aurora_lab.cluster.types import ClusterError, InstanceSpec, NotTheWriterErr
 from small_cluster import SmallCluster, forget_log, on_each_runtime, until
 
 
-def cut_off(cluster: SmallCluster, reader: InstanceSpec) -> None:
-    """Keep a reader from receiving the log: its process for it is stopped where we can reach it, or has
-    nobody to ask.
-    """
+def freeze_receiver(cluster: SmallCluster, reader: InstanceSpec) -> None:
+    """Stop the process with which a reader receives the log; where we cannot reach it, cut it off."""
+    if cluster.runtime.name != "embedded":
+        cut_off(cluster, reader)
+        return
     with cluster.plane.connect(reader.resource_id) as administrator:
         ((process,),) = administrator.execute("SELECT pid FROM pg_stat_wal_receiver").fetchall()
-        if cluster.runtime.name == "embedded":
-            os.kill(process, signal.SIGSTOP)
-            return
-        data = cluster.plane.layout.data(reader.name)
-        cluster.plane.servers.write_configuration(data, reader.name, primary="host=127.0.0.1 port=1")
+    os.kill(process, signal.SIGSTOP)
+
+
+def cut_off(cluster: SmallCluster, reader: InstanceSpec) -> None:
+    """Lead a reader to a writer that does not exist: not even what is on the way reaches it."""
+    data = cluster.plane.layout.data(reader.name)
+    cluster.plane.servers.write_configuration(data, reader.name, primary="host=127.0.0.1 port=1")
+    with cluster.plane.connect(reader.resource_id) as administrator:
         administrator.execute("SELECT pg_reload_conf()")
-        until(
-            lambda: not administrator.execute("SELECT pid FROM pg_stat_wal_receiver").fetchall(), "is cut off"
-        )
+        receiver = "SELECT pid FROM pg_stat_wal_receiver"
+        until(lambda: not administrator.execute(receiver).fetchall(), "the reader is cut off")
 
 
 def commit_rows(cluster: SmallCluster, instance: InstanceSpec, count: int) -> None:
@@ -48,7 +51,7 @@ def test_a_reader_that_lags_is_promoted_without_losing_a_commit(cluster: SmallCl
         lambda: cluster.value(cluster.two, "SELECT to_regclass('acknowledged') IS NOT NULL"), "has the table"
     )
     for reader in (cluster.two, cluster.three):
-        cut_off(cluster, reader)
+        freeze_receiver(cluster, reader)
     commit_rows(cluster, cluster.one, 50)
     assert cluster.value(cluster.two, "SELECT count(*) FROM acknowledged") < 51
     with cluster.connect(cluster.two) as reading:
