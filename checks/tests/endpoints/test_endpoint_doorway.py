@@ -244,7 +244,7 @@ def test_missing_certificates_are_seen_at_the_start(doors: Routed, tmp_path: Pat
 
 
 def test_out_of_file_descriptors(doors: Routed) -> None:
-    """In a process of its own: a router that runs out of files refuses, and goes on when some are free again."""
+    """In a process of its own: a router that is out of files lets clients wait, and goes on when it may."""
     script = Path(__file__).with_name("out_of_files.py")
     result = subprocess.run(
         [sys.executable, str(script), str(doors.authority.certificate), str(doors.authority.key)],
@@ -276,7 +276,8 @@ def test_damaged_openings_over_sockets(doors: Routed, caplog: pytest.LogCaptureF
                 if rng.random() < 0.2:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     continue
-                connection.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(OSError):  # the router may have closed already
+                    connection.shutdown(socket.SHUT_WR)
                 answer = read_all(connection)
                 assert answer[:1] in (b"", b"S", b"N", b"E", b"\x15", b"\x16"), answer
     until(lambda: not doors.router.statistics().opening, "nothing is left")
