@@ -156,8 +156,8 @@ def test_large_streams_both_ways_at_once(pair: Joined) -> None:
 
 def test_a_slow_client_holds_its_server_back(pair: Joined) -> None:
     sent = fill(pair.server)
-    # What the kernel keeps for four sockets (it doubles what it is asked for) and one buffer of the relay.
-    assert sent <= BUFFER + 4 * 2 * SMALL
+    # What the kernel keeps for four sockets (twice what it is asked for, and some more), and one buffer.
+    assert sent < BUFFER + 4 * 3 * SMALL
     # The other direction is not held up.
     pair.client.sendall(b"still here")
     assert pair.server.recv(100) == b"still here"
