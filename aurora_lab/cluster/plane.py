@@ -211,7 +211,12 @@ class ClusterPlane:
         return self.start_reader(reader, writer)
 
     def publish(self, topology: Sequence[TopologyRow]) -> None:
-        """Replace `topology.json`; every instance's `aurora_replica_status()` answers from it at once."""
+        """Replace `topology.json`; every instance's `aurora_replica_status()` answers from it at once.
+
+        Nothing happens where there is no cluster (any more).
+        """
+        if not self.layout.folder.exists():
+            return
         rows = [
             {
                 "server_id": row.server_id,
@@ -222,7 +227,6 @@ class ClusterPlane:
             }
             for row in topology
         ]
-        self.layout.make()
         self.servers.runtime.write(self.layout.topology, as_json(rows))
 
     # Parameters.

@@ -218,6 +218,7 @@ class Servers:
 
         Raises ServerStartError.
         """
+        self.install_secrets()
         record = self.adopt_spec(spec)
         wanted, problems = accepted(self.template.facts(), spec.parameters)
         notes = list(problems.values())

@@ -96,8 +96,8 @@ class Template:
 
     def facts(self) -> TemplateFacts:
         """What was learned when the template was made; it is made now where there is none yet."""
-        data = self.ensure()
         if self._facts is None:
+            data = self.ensure()
             found = json.loads((data.parent / "facts.json").read_text(encoding="utf-8"))
             self._facts = TemplateFacts(
                 version=found["version"],

@@ -42,6 +42,10 @@ BEGIN
 END
 $do$;
 
+-- What the lab looks at each second is nothing for a learner's log.
+ALTER ROLE rdsadmin SET log_statement TO none;
+ALTER ROLE rdsadmin SET log_duration TO off;
+ALTER ROLE rdsadmin SET log_min_duration_statement TO -1;
 ALTER ROLE rdsadmin SET statement_timeout TO 0;
 ALTER ROLE rdsadmin SET lock_timeout TO 0;
 ALTER ROLE rdsadmin SET idle_session_timeout TO 0;

@@ -177,15 +177,29 @@ def test_the_administrators_database_and_role_are_closed_to_others(shared: Small
     assert "password authentication failed" in str(wrong)
 
 
-def test_a_password_can_be_changed(cluster: SmallCluster) -> None:
-    cluster.start(readers=1)
+def test_a_password_can_be_changed_and_is_never_logged(cluster: SmallCluster) -> None:
+    cluster.start()
+    with cluster.plane.connect(cluster.one.resource_id) as administrator:
+        administrator.execute("ALTER ROLE rdsadmin RESET log_statement")  # so that there would be something
     cluster.plane.apply(cluster.with_parameters(cluster.one, {"log_statement": "all"}))
+    cluster.plane.servers.sessions.close()
     cluster.plane.set_password(cluster.one.resource_id, MASTER.username, "another-horse-10")
     assert "authentication failed" in str(cluster.refusal(cluster.one, "SELECT 1"))
     assert cluster.value(cluster.one, "SELECT 1", password="another-horse-10") == 1
     log = cluster.plane.layout.log(cluster.one.name).read_text(errors="replace")
     assert "ALTER ROLE" in log
     assert "another-horse-10" not in log
+
+
+def test_the_labs_own_statements_are_not_logged(cluster: SmallCluster) -> None:
+    cluster.start()
+    cluster.plane.apply(cluster.with_parameters(cluster.one, {"log_statement": "all"}))
+    cluster.plane.servers.sessions.close()
+    cluster.plane.measure(cluster.one.resource_id)
+    cluster.ask(cluster.one, "SELECT 'a statement of the learner'")
+    log = cluster.plane.layout.log(cluster.one.name).read_text(errors="replace")
+    assert "a statement of the learner" in log
+    assert "pg_is_in_recovery" not in log
 
 
 def test_a_dropped_postgres_database_does_not_lock_the_lab_out(cluster: SmallCluster) -> None:
