@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click.testing
 import pytest
-from stand_in_region import StandIn, stand_in_region
+from stand_in_region import Run, StandIn, stand_in_region
 
 from aurora_lab.cli.main import main
 from aurora_lab.region.home import Home
-
-Run = Callable[..., click.testing.Result]
 
 
 @pytest.fixture(autouse=True)

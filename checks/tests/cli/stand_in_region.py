@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import click.testing
+
 from aurora_lab.region.home import Home, RegionInfo
+
+Run = Callable[..., click.testing.Result]
+"""Runs `aurora-lab` in the test's own process."""
 
 TOKEN = "stand-in-token"
 DOMAIN = "cabc123.us-west-2.rds.amazonaws.com"

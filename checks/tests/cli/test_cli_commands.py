@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
-from stand_in_region import DOMAIN, StandIn, cluster, instance
+from stand_in_region import DOMAIN, Run, StandIn, cluster, instance
 
 import aurora_lab
 from aurora_lab import cli
@@ -20,7 +20,6 @@ from aurora_lab.cli import connect
 from aurora_lab.cli.main import COMMANDS, main
 from aurora_lab.region.clock import timestamp
 from aurora_lab.region.home import Home
-from conftest import Run
 
 NOT_RUNNING = "aurora-lab: The region is not running. Start it with `aurora-lab start`.\n"
 

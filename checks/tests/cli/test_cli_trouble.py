@@ -10,12 +10,12 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from stand_in_region import Run
 
 from aurora_lab.cli import context, diagnosis
 from aurora_lab.cli.diagnosis import Level
 from aurora_lab.cli.failure import sentence_for
 from aurora_lab.region.home import Home
-from conftest import Run
 
 Usage = namedtuple("Usage", "total used free")
 
