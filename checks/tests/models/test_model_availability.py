@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurora_lab.models.availability import (
-    HOURS_A_YEAR,
     ONE_IN_EACH_OF_THREE,
     RATES,
     TWO_IN_EACH_OF_THREE,
