@@ -28,6 +28,8 @@ QUIET_PORTS = range(20000, 32000)
 CONNECT_SECONDS = 2
 """The shortest that libpq knows."""
 APPLICATION = "aurora-lab"
+WRONG_PASSWORD = "password authentication failed"
+"""What PostgreSQL says to one."""
 
 Address = tuple[str, int]
 
@@ -118,7 +120,7 @@ class Sessions:
         try:
             return connect(address, options.pop("password", None) or self._password, **options)
         except psycopg.Error as error:
-            raise NotReachableError(f"The server of {name} does not answer ({_plain(error)}).") from error
+            raise NotReachableError(f"The server of {name} does not answer ({first_line(error)}).") from error
 
     @contextmanager
     def use(self, name: str, seconds: float = STATEMENT_SECONDS) -> Iterator[AdminConnection]:
@@ -136,9 +138,9 @@ class Sessions:
             except psycopg.Error as error:
                 lost = connection is None or connection.broken or connection.closed
                 if lost:
-                    message = f"The server of {name} does not answer ({_plain(error)})."
+                    message = f"The server of {name} does not answer ({first_line(error)})."
                     raise NotReachableError(message) from error
-                raise ClusterError(f"{name}: {_plain(error)}") from error
+                raise ClusterError(f"{name}: {first_line(error)}") from error
             finally:
                 if connection is not None and not connection.closed:
                     self._kept[name] = connection
@@ -195,7 +197,7 @@ def verifier(connection: psycopg.Connection[Any], user: str, password: str) -> s
     return made.decode()
 
 
-def _plain(error: psycopg.Error) -> str:
+def first_line(error: psycopg.Error) -> str:
     """The first line of what the server or libpq said."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

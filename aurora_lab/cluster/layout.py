@@ -2,6 +2,7 @@
 
     topology.json              who is the writer and who reads: read by every server
     volume/seed                the data directory, while there is no instance
+    volume/birth.json          what the volume was made from, and its master user until there is one
     volume/writer.json         which instance is the writer, and which one is to become it
     volume/limits.json         the limits that a reader must not fall below
     volume/restarting.json     readers that are being restarted, to have higher limits
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from aurora_lab.cluster.configuration import BUILT_IN_LIMITS, as_json
-from aurora_lab.cluster.types import InstanceSpec
+from aurora_lab.cluster.types import InstanceSpec, Master
 from aurora_lab.runtime.base import Runtime
 
 STANDBY_SIGNAL = "standby.signal"
@@ -38,6 +39,22 @@ class Writership:
 
     writer: str | None = None
     successor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What a volume was made from, and what its first writer has still to do."""
+
+    template: Path
+    """The data directory that it is a copy of."""
+    first_log: str
+    """The log file from which a copy of it goes on."""
+    master: Master | None = None
+    """The master user, until it exists in the database."""
+    database: str | None = None
+    """The first database, until it exists."""
+    replication: str | None = field(default=None, repr=False)
+    """The readers' password, until it is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +139,30 @@ class Layout:
         """Record who may write."""
         text = as_json({"writer": writership.writer, "successor": writership.successor})
         self._runtime.write(self.volume / "writer.json", text)
+
+    def birth(self) -> Birth | None:
+        """How the volume came to be; None where that is not known."""
+        found = _read(self.volume / "birth.json")
+        if not found:
+            return None
+        master = Master(*found["master"]) if found["master"] is not None else None
+        return Birth(
+            Path(found["template"]), found["first_log"], master, found["database"], found["replication"]
+        )
+
+    def set_birth(self, birth: Birth) -> None:
+        """Record how the volume came to be."""
+        master = [birth.master.username, birth.master.password] if birth.master is not None else None
+        text = as_json(
+            {
+                "template": str(birth.template),
+                "first_log": birth.first_log,
+                "master": master,
+                "database": birth.database,
+                "replication": birth.replication,
+            }
+        )
+        self._runtime.write(self.volume / "birth.json", text)
 
     def limits(self) -> Limits:
         """The limits that a reader must not fall below."""

@@ -105,6 +105,7 @@ class ClusterPlane:
                 return promotion.promote(servers, spec, None, planned=False)
             running = servers.find(name) is not None
             if running and self.layout.writership() == Writership(name) and not self.layout.is_standby(name):
+                volume.finish_volume(servers, name)
                 servers.settle(name)
                 notes = self._adopt(spec)
                 readers.raise_limits(servers, self.layout.limits().now)
@@ -116,6 +117,7 @@ class ClusterPlane:
                 readers.raise_limits(servers, limits_of(wanted))
                 notes = servers.start(spec, reader=False)
                 self._note_limits(name)
+                volume.finish_volume(servers, name)
             readers.lead(servers, name)
             return notes
 

@@ -32,6 +32,8 @@ PLANNED_STOP_SECONDS = 5.0
 """How long a writer may take to stop cleanly at a planned failover; then it is killed, which loses nothing."""
 PROMOTE_SECONDS = 120.0
 """How long the target may take to replay the log, and to open: some 20 ms if it was not behind."""
+_STUCK = 20
+"""How often a standby asks for a log file of which it has only a part, ten times a second, until it is lost."""
 _SEGMENT = re.compile("[0-9A-F]{24}")
 _LOG = re.compile(r"[0-9A-F]{24}|[0-9A-F]{8}\.history")
 
@@ -95,10 +97,10 @@ def hand_over(servers: Servers, name: str, sources: Sequence[Path]) -> None:
             if note.name[8:] >= oldest:
                 if int(note.name[:8], 16) >= newest:
                     return True
-            elif note.stat().st_size > 1 and not list(
-                (layout.data(name) / "pg_wal").glob(f"*{note.name[8:]}")
-            ):
-                # It has asked twice for what nobody has any more.
+                continue
+            own = list((layout.data(name) / "pg_wal").glob(f"*{note.name[8:]}"))
+            if note.stat().st_size > (_STUCK if own else 1):
+                # It has asked again and again for what nobody has any more, or has only the beginning of.
                 raise ClusterError(f"{name} is too far behind to be promoted: log that it lacks is gone.")
         # An earlier try may have told it to promote already; then it asks for nothing any more.
         return not layout.is_standby(name)

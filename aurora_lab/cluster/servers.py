@@ -36,7 +36,7 @@ _UNHURRIED = "-c idle_session_timeout=0 -c statement_timeout=0 -c lock_timeout=0
 """A parameter group must not end replication; the settings of a role do not reach such connections."""
 START_SECONDS = 30.0
 """How long a server that runs already may take to accept connections."""
-_STARTING = ("starting up", "not yet accepting connections", "not accepting connections", "refused")
+STARTING = ("starting up", "not yet accepting connections", "not accepting connections", "refused")
 """What a server that will soon answer says; one that hangs says nothing."""
 _HOPELESS_START_SECONDS = 30.0
 """A start that fails after longer than this did not fail for a parameter's sake."""
@@ -94,7 +94,7 @@ class Servers:
             try:
                 self.in_recovery(name)
             except NotReachableError as error:
-                if not any(sign in str(error) for sign in _STARTING):
+                if not any(sign in str(error) for sign in STARTING):
                     raise
                 return False
             return True

@@ -23,7 +23,7 @@ from aurora_lab.runtime.base import Runtime, Server, ServerSpec, ServerStartErro
 Setting = dict[str, Any]
 """A row of pg_settings."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised when the template is made in another way than its texts show."""
 PRELOAD = "pg_stat_statements"
 """Aurora loads it by default; here it is loaded where the binaries have it."""
@@ -57,6 +57,8 @@ class TemplateFacts:
     settings: tuple[Setting, ...]
     password: str
     """The administrator's password in a fresh copy; each volume gets another one."""
+    first_log: str
+    """The log file from which a copy goes on, as its name in `pg_wal`."""
 
     @property
     def major(self) -> int:
@@ -106,6 +108,7 @@ class Template:
                 libraries=frozenset(found["libraries"]),
                 settings=tuple(found["settings"]),
                 password=found["password"],
+                first_log=found["first_log"],
             )
         return self._facts
 
@@ -151,6 +154,12 @@ class Template:
         finally:
             server.stop()
         facts["version"] = runtime.version()
+        control = runtime.tool(self.folder, "pg_controldata", "-D", str(data), env={"LC_ALL": "C"})
+        facts["first_log"] = _control_value(control, "Latest checkpoint's REDO WAL file")
+        # Files kept for later use: a copy is smaller without them, and a missing one is seen to be missing.
+        for segment in (data / "pg_wal").glob("0*"):
+            if segment.name > facts["first_log"]:
+                segment.unlink()
         runtime.write(making / "facts.json", as_json(facts))
         server.spec.log.unlink(missing_ok=True)
         (making / "password").unlink()
@@ -189,6 +198,15 @@ def major(version: str) -> int:
     return int("".join(character for character in digits if character.isdigit())[:2])
 
 
+def _control_value(text: str, name: str) -> str:
+    """A value that pg_controldata shows. Raises ClusterError where it shows none of that name."""
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return value.strip()
+    raise ClusterError(f"pg_controldata says nothing of {name!r}.")
+
+
 def _initdb(number: int) -> list[str]:
     """Options that make a small data directory which sorts and folds case alike on every machine."""
     options = ["--username=rdsadmin", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"]
@@ -222,6 +240,8 @@ def _fill(server: Server, password: str, preload: str) -> dict[str, Any]:
             "CREATE DATABASE rdsadmin",
             "REVOKE ALL ON DATABASE rdsadmin FROM PUBLIC",
         )
+        # So that the last checkpoint stands at the beginning of a log file, and never reaches into the next.
+        run("postgres", "SELECT pg_switch_wal()")
         with connections.connect(server.address, password) as connection:
             available = connection.execute("SELECT name FROM pg_available_extensions ORDER BY 1").fetchall()
             extensions = [name for (name,) in available if not NOT_OFFERED.fullmatch(name)]

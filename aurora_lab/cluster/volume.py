@@ -1,26 +1,38 @@
-"""The cluster volume: it exists before the first instance and outlives the last."""
+"""The cluster volume: it exists before the first instance and outlives the last.
+
+It starts as a copy of the template. Roles, passwords and the first database are made by the first writer that
+starts on it (`finish_volume`), so that a new cluster costs one start of a server, not two.
+"""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from time import monotonic, sleep
 
 import psycopg
 from psycopg import sql
 
 from aurora_lab.cluster import connections
 from aurora_lab.cluster.configuration import passfile
-from aurora_lab.cluster.connections import ADMINISTRATOR, verifier
-from aurora_lab.cluster.layout import STANDBY_SIGNAL, Writership
-from aurora_lab.cluster.servers import REPLICATION_USER, Servers
-from aurora_lab.cluster.types import ClusterError, Master, NotTheWriterError
-from aurora_lab.runtime.base import ServerSpec
+from aurora_lab.cluster.connections import (
+    ADMINISTRATOR,
+    WRONG_PASSWORD,
+    AdminConnection,
+    first_line,
+    verifier,
+)
+from aurora_lab.cluster.layout import STANDBY_SIGNAL, Birth, Writership
+from aurora_lab.cluster.servers import POLL_SECONDS, REPLICATION_USER, START_SECONDS, STARTING, Servers
+from aurora_lab.cluster.types import ClusterError, Master, NotReachableError, NotTheWriterError
 
 RESERVED = frozenset({ADMINISTRATOR, REPLICATION_USER, "public", "none"})
 
 
 def create_volume(servers: Servers, master: Master, database: str | None) -> None:
-    """Make the seed: a copy of the template with the cluster's own roles, passwords and database.
+    """Make the seed, a copy of the template, and note what its first writer has to make in it.
 
     Restartable: until the last rename there is no volume, after it there is.
     """
@@ -43,20 +55,30 @@ def create_volume(servers: Servers, master: Master, database: str | None) -> Non
     runtime.write(layout.passfile, passfile({ADMINISTRATOR: servers.password, REPLICATION_USER: replication}))
     making = layout.new(layout.seed)
     runtime.copy_tree(template, making)
-    name = f"seed-{making.name[-12:]}"
-    servers.write_configuration(making)
-    spec = ServerSpec(name=name, root=layout.folder, data=making, port=connections.free_port())
-    server = runtime.start(spec)
-    try:
-        with connections.connect(server.address, facts.password) as connection:
-            _fill(connection, master, database, servers.password, replication)
-    except psycopg.Error as error:
-        message = str(error).strip().splitlines()[0]
-        raise ClusterError(f"The cluster volume could not be made: {message}.") from error
-    finally:
-        server.stop()
-        spec.log.unlink(missing_ok=True)
+    layout.set_birth(Birth(template, facts.first_log, master, database, replication))
     making.rename(layout.seed)
+
+
+def finish_volume(servers: Servers, writer: str) -> None:
+    """Make the cluster's own roles, passwords and first database on the first writer, which runs.
+
+    Nothing happens where they are there. Restartable: the administrator gets the cluster's password in the
+    last transaction, so whoever still gets in with the template's has everything to do.
+
+    Raises NotReachableError, ClusterError.
+    """
+    birth = servers.layout.birth()
+    if birth is None or birth.master is None or birth.replication is None:
+        return
+    connection = _first_connection(servers, writer)
+    if connection is not None:
+        passwords = {REPLICATION_USER: birth.replication, ADMINISTRATOR: servers.password}
+        try:
+            with connection:
+                _fill(connection, birth.master, birth.database, passwords)
+        except psycopg.Error as error:
+            raise ClusterError(f"The cluster volume could not be finished: {first_line(error)}.") from error
+    servers.layout.set_birth(replace(birth, master=None, database=None, replication=None))
 
 
 def has_volume(servers: Servers) -> bool:
@@ -128,14 +150,28 @@ def _give_up_promotion(servers: Servers, successor: str) -> None:
     layout.set_writership(Writership(layout.writership().writer))
 
 
+def _first_connection(servers: Servers, writer: str) -> AdminConnection | None:
+    """The administrator's connection with the template's password; None where that is no longer the password.
+
+    Raises NotReachableError.
+    """
+    deadline = monotonic() + START_SECONDS
+    while True:
+        try:
+            return connections.connect(servers.need(writer).address, servers.template.facts().password)
+        except psycopg.OperationalError as error:
+            if WRONG_PASSWORD in str(error):
+                return None
+            if monotonic() > deadline or not any(sign in str(error) for sign in STARTING):
+                message = f"The server of {writer} does not answer ({first_line(error)})."
+                raise NotReachableError(message) from error
+        sleep(POLL_SECONDS)
+
+
 def _fill(
-    connection: psycopg.Connection[tuple[object, ...]],
-    master: Master,
-    database: str | None,
-    administrator_password: str,
-    replication_password: str,
+    connection: AdminConnection, master: Master, database: str | None, passwords: Mapping[str, str]
 ) -> None:
-    """The cluster's own passwords, its master user (FACTS 3.27 asks TLS of it) and its first database."""
+    """The master user (FACTS 3.27 asks TLS of it), the first database, and last the cluster's own passwords."""
 
     def run(text: str, *names: str, password: str | None = None) -> None:
         values: list[sql.Composable] = [sql.Identifier(name) for name in names]
@@ -143,23 +179,28 @@ def _fill(
             values.append(sql.Literal(password))
         connection.execute(sql.SQL(text).format(*values))
 
-    # Of the master's as many rounds as usual; the lab's own passwords are long and random, and need none.
-    secret = verifier(connection, master.username, master.password)
-    run(
-        "CREATE ROLE {} LOGIN CREATEDB CREATEROLE VALID UNTIL 'infinity' PASSWORD {}",
-        master.username,
-        password=secret,
-    )
-    run("GRANT rds_superuser TO {} WITH ADMIN OPTION", master.username)
-    # As on Aurora: the master user owns the databases that a cluster comes with, but for the administrator's.
-    for name in ("postgres", "template1"):
-        run("ALTER DATABASE {} OWNER TO {}", name, master.username)
-    if database is not None and database not in ("postgres", "template1"):
-        run("CREATE DATABASE {} OWNER {}", database, master.username)
-    if connection.info.server_version >= 160000:
-        connection.execute("SET scram_iterations = 1")
-    for user, word in ((REPLICATION_USER, replication_password), (ADMINISTRATOR, administrator_password)):
-        run("ALTER ROLE {} PASSWORD {}", user, password=verifier(connection, user, word))
+    owned = ["postgres", "template1"]
+    if database is not None and database not in owned:
+        owned.append(database)
+        # In no transaction, as PostgreSQL wants it; an earlier try may have got as far as here.
+        known = connection.execute("SELECT FROM pg_database WHERE datname = %s", (database,)).fetchall()
+        if not known:
+            run("CREATE DATABASE {}", database)
+    with connection.transaction():
+        # Of the master's as many rounds as usual; the lab's own passwords are long and random, and need none.
+        run(
+            "CREATE ROLE {} LOGIN CREATEDB CREATEROLE VALID UNTIL 'infinity' PASSWORD {}",
+            master.username,
+            password=verifier(connection, master.username, master.password),
+        )
+        run("GRANT rds_superuser TO {} WITH ADMIN OPTION", master.username)
+        # As on Aurora: the master user owns the databases that a cluster comes with, but for the administrator's.
+        for name in owned:
+            run("ALTER DATABASE {} OWNER TO {}", name, master.username)
+        if connection.info.server_version >= 160000:
+            connection.execute("SET LOCAL scram_iterations = 1")
+        for user, word in passwords.items():
+            run("ALTER ROLE {} PASSWORD {}", user, password=verifier(connection, user, word))
 
 
 def log_source(servers: Servers, name: str) -> Path:
