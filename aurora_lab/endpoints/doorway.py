@@ -1,6 +1,6 @@
 """The doorway: takes one connection from its first byte to the instance, or refuses it.
 
-    read the opening -> resolve the server name -> connect to the instance -> hand both sockets to the relay
+    read the opening -> resolve the server name -> connect to the instance -> hand both sockets to the pump
            |                     |                        |
            +---------------------+------------------------+--> refuse: tell the client why, then close
 

@@ -3,7 +3,7 @@
 TLS is end to end: the router reads the server name in the client's hello and passes all bytes on. A name is
 resolved when a connection opens; an open connection stays with its instance (FACTS 3.9, 3.19).
 
-One thread opens connections (asyncio, see `doorway`); others move the bytes of open ones (see `relay`).
+One thread opens connections (asyncio, see `doorway`); another moves the bytes of open ones (see `pump`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from functools import partial
 from pathlib import Path
 
 from aurora_lab.endpoints.doorway import Doorway
+from aurora_lab.endpoints.pump import Pump
 from aurora_lab.endpoints.refusal import Refusal, refusal_context
-from aurora_lab.endpoints.relay import Relay
 from aurora_lab.endpoints.resolver import Resolver
 
 OPENING_SECONDS = 15.0
@@ -95,7 +95,7 @@ class Router:
         self._host = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._relay: Relay | None = None
+        self._pump: Pump | None = None
         self._doorway: Doorway | None = None
 
     def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
@@ -109,12 +109,12 @@ class Router:
         listener = _listen(host, port)
         raise_file_limit()
         self._host = host
-        self._relay = Relay()
+        self._pump = Pump()
         self._doorway = Doorway(
             resolver=self._resolver,
             backends=self._backends,
             context_for=self._context_for or (lambda _name: default),
-            admit=self._relay.add,
+            admit=self._pump.add,
             refused=self._count_refused,
             opening_seconds=self._opening_seconds,
             server_seconds=self._server_seconds,
@@ -145,18 +145,18 @@ class Router:
         """What the router has done. May be called from any thread, while the router runs."""
         with self._lock:
             accepted, refused = self._accepted, dict(self._refused)
-        return Statistics(self._relay.open() if self._relay else {}, len(self._opening), accepted, refused)
+        return Statistics(self._pump.open() if self._pump else {}, len(self._opening), accepted, refused)
 
     def close(self) -> None:
         """Close every port and connection, and end the threads. A second call does nothing."""
         loop, self._loop = self._loop, None
-        if loop is None or self._thread is None or self._relay is None:
+        if loop is None or self._thread is None or self._pump is None:
             return
         asyncio.run_coroutine_threadsafe(self._end(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         self._thread.join()
         loop.close()
-        self._relay.close()
+        self._pump.close()
 
     async def _end(self) -> None:
         self._pause()

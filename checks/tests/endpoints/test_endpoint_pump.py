@@ -1,4 +1,4 @@
-"""Bytes between two sockets: the thread relay and the pump, each in both of its kinds, and both together."""
+"""Bytes between two sockets: the pump, with each of its pollers."""
 
 from __future__ import annotations
 
@@ -18,45 +18,37 @@ from routed import until
 
 from aurora_lab.endpoints.poller import EpollPoller, SelectorPoller
 from aurora_lab.endpoints.pump import BUFFER, Pump
-from aurora_lab.endpoints.relay import Relay
 from aurora_lab.endpoints.router import raise_file_limit
-from aurora_lab.endpoints.thread_relay import LIMIT, ThreadRelay, splice_works
 
 SMALL = 64 * 1024
 """Bytes that a socket of these tests keeps, so that it is soon full."""
 
 
-AnyRelay = Relay | Pump | ThreadRelay
-RELAYS: dict[str, Callable[[], AnyRelay]] = {
-    "threads with splice": lambda: ThreadRelay(splice=True),
-    "threads without": lambda: ThreadRelay(splice=False),
-    "pump on epoll": lambda: Pump(EpollPoller),
-    "pump on selectors": lambda: Pump(SelectorPoller),
-    "all": Relay,
+PUMPS: dict[str, Callable[[], Pump]] = {
+    "epoll": lambda: Pump(EpollPoller),
+    "selectors": lambda: Pump(SelectorPoller),
 }
 
 
 @dataclass
 class Joined:
-    """A client and a server, and the relay between them."""
+    """A client and a server, and the pump between them."""
 
     client: socket.socket
     server: socket.socket
-    relay: AnyRelay
+    pump: Pump
 
 
-def made(name: str) -> AnyRelay:
-    """A relay of this name, where the system has it."""
-    if "epoll" in name and not hasattr(select, "epoll"):
+def made(name: str) -> Pump:
+    """A pump with this poller, where the system has it."""
+    if name == "epoll" and not hasattr(select, "epoll"):
         pytest.skip("this system has no epoll")
-    if "with splice" in name and not splice_works():
-        pytest.skip("this system has no splice")
-    return RELAYS[name]()
+    return PUMPS[name]()
 
 
-@pytest.fixture(params=RELAYS)
-def relay(request: pytest.FixtureRequest) -> Iterator[AnyRelay]:
-    """Each relay in turn."""
+@pytest.fixture(params=PUMPS)
+def pump(request: pytest.FixtureRequest) -> Iterator[Pump]:
+    """Each in turn."""
     chosen = made(request.param)
     yield chosen
     chosen.close()
@@ -75,21 +67,21 @@ def tcp_pair() -> tuple[socket.socket, socket.socket]:
 
 
 @contextlib.contextmanager
-def joined(relay: AnyRelay, label: str = "one") -> Iterator[Joined]:
-    """A client and a server joined by the relay."""
+def joined(pump: Pump, label: str = "one") -> Iterator[Joined]:
+    """A client and a server joined by the pump."""
     client, near = tcp_pair()
     server, far = tcp_pair()
     for end in (near, far):
         end.setblocking(False)
-    assert relay.add(near, far, label) is not False
+    pump.add(near, far, label)
     with client, server:
-        yield Joined(client, server, relay)
+        yield Joined(client, server, pump)
 
 
 @pytest.fixture
-def pair(relay: AnyRelay) -> Iterator[Joined]:
+def pair(pump: Pump) -> Iterator[Joined]:
     """A joined client and server."""
-    with joined(relay) as one:
+    with joined(pump) as one:
         yield one
 
 
@@ -115,9 +107,9 @@ def fill(end: socket.socket) -> int:
     return sent
 
 
-def gone(relay: AnyRelay) -> None:
-    """Wait until the relay has closed everything."""
-    until(lambda: relay.open() == {}, "the connection is closed")
+def gone(pump: Pump) -> None:
+    """Wait until the pump has closed everything."""
+    until(lambda: pump.open() == {}, "the connection is closed")
 
 
 def test_bytes_go_both_ways(pair: Joined) -> None:
@@ -126,7 +118,7 @@ def test_bytes_go_both_ways(pair: Joined) -> None:
         assert pair.server.recv(100) == b"question %d" % number
         pair.server.sendall(b"answer %d" % number)
         assert pair.client.recv(100) == b"answer %d" % number
-    assert pair.relay.open() == {"one": 1}
+    assert pair.pump.open() == {"one": 1}
 
 
 def test_large_streams_both_ways_at_once(pair: Joined) -> None:
@@ -151,7 +143,7 @@ def test_large_streams_both_ways_at_once(pair: Joined) -> None:
     for thread in threads:
         thread.join()
     assert received == {"client": data, "server": data}
-    gone(pair.relay)
+    gone(pair.pump)
 
 
 def test_a_slow_client_holds_its_server_back(pair: Joined) -> None:
@@ -162,7 +154,7 @@ def test_a_slow_client_holds_its_server_back(pair: Joined) -> None:
     pair.client.sendall(b"still here")
     assert pair.server.recv(100) == b"still here"
     # And other connections are not.
-    with joined(pair.relay) as other:
+    with joined(pair.pump) as other:
         other.client.sendall(b"x")
         assert other.server.recv(1) == b"x"
     pair.server.shutdown(socket.SHUT_WR)
@@ -187,14 +179,14 @@ def test_a_half_closed_connection_goes_on(pair: Joined) -> None:
     pair.server.sendall(b"long answer" * 5000)
     pair.server.close()
     assert read_all(pair.client) == b"long answer" * 5000
-    gone(pair.relay)
+    gone(pair.pump)
 
 
 def test_a_client_that_leaves(pair: Joined) -> None:
     pair.client.close()
     assert read_all(pair.server) == b""
     pair.server.close()
-    gone(pair.relay)
+    gone(pair.pump)
 
 
 def test_a_client_that_leaves_while_much_is_sent_to_it(pair: Joined) -> None:
@@ -203,7 +195,7 @@ def test_a_client_that_leaves_while_much_is_sent_to_it(pair: Joined) -> None:
     with pytest.raises(ConnectionError):
         while True:
             pair.server.send(bytes(65536))
-    gone(pair.relay)
+    gone(pair.pump)
 
 
 def test_a_reset_ends_the_other_side(pair: Joined) -> None:
@@ -211,7 +203,7 @@ def test_a_reset_ends_the_other_side(pair: Joined) -> None:
     pair.server.close()
     with contextlib.suppress(ConnectionError):
         assert pair.client.recv(100) == b""
-    gone(pair.relay)
+    gone(pair.pump)
 
 
 def test_a_servers_last_words_arrive(pair: Joined) -> None:
@@ -224,33 +216,33 @@ def test_a_servers_last_words_arrive(pair: Joined) -> None:
     assert pair.client.recv(100) == b"FATAL: terminating connection"
 
 
-@pytest.mark.parametrize("name", RELAYS)
+@pytest.mark.parametrize("name", PUMPS)
 def test_closing_the_relay_closes_connections(name: str) -> None:
-    relay = made(name)
-    with joined(relay) as first, joined(relay) as second, joined(relay) as blocked:
+    pump = made(name)
+    with joined(pump) as first, joined(pump) as second, joined(pump) as blocked:
         fill(blocked.server)
         first.client.sendall(b"x")
         assert first.server.recv(1) == b"x"
-        relay.close()
+        pump.close()
         for end in (first.client, first.server, second.client, second.server):
             with contextlib.suppress(ConnectionError):
                 assert end.recv(1) == b""
-    assert relay.open() == {}
+    assert pump.open() == {}
 
 
-@pytest.mark.parametrize("name", ["pump on epoll", "pump on selectors", "all"])
+@pytest.mark.parametrize("name", PUMPS)
 def test_a_thousand_idle_connections(name: str) -> None:
     raise_file_limit()
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if allowed < 5000:
         pytest.skip(f"this user may open only {allowed} files")
-    relay = made(name)
+    pump = made(name)
     threads = threading.active_count()
     with contextlib.ExitStack() as stack:
-        pairs = [stack.enter_context(joined(relay, f"instance-{number % 3}")) for number in range(1000)]
-        until(lambda: sum(relay.open().values()) == 1000, "all are open")
-        assert set(relay.open()) == {"instance-0", "instance-1", "instance-2"}
-        assert threading.active_count() - threads <= 2 * LIMIT
+        pairs = [stack.enter_context(joined(pump, f"instance-{number % 3}")) for number in range(1000)]
+        until(lambda: sum(pump.open().values()) == 1000, "all are open")
+        assert set(pump.open()) == {"instance-0", "instance-1", "instance-2"}
+        assert threading.active_count() == threads, "connections cost no threads"
         before = time.process_time()
         for _ in range(200):
             for one in (pairs[0], pairs[500]):
@@ -261,58 +253,5 @@ def test_a_thousand_idle_connections(name: str) -> None:
             one.client.sendall(b"y")
         for one in pairs:
             assert one.server.recv(1) == b"y"
-    gone(relay)
-    relay.close()
-
-
-def test_room_that_is_left_is_used_again() -> None:
-    relay = ThreadRelay(limit=1)
-    client, near = tcp_pair()
-    with client, near:
-        with joined(relay):
-            assert not relay.add(near, near, "more")
-            assert relay.open() == {"one": 1}
-        gone(relay)
-        with joined(relay) as again:
-            again.client.sendall(b"x")
-            assert again.server.recv(1) == b"x"
-    relay.close()
-
-
-def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then the pump takes the connection."""
-    relay = Relay()
-
-    def fail(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", fail)
-        with joined(relay) as one:
-            one.client.sendall(b"x")
-            assert one.server.recv(1) == b"x"
-    gone(relay)
-    relay.close()
-
-
-def test_one_thread_of_two_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then the connection ends, instead of passing bytes one way only."""
-    relay = Relay()
-    start, calls = threading.Thread.start, []
-
-    def fail_once(thread: threading.Thread) -> None:
-        calls.append(thread)
-        if len(calls) == 2:
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", fail_once)
-        with joined(relay) as one:
-            assert read_all(one.client) == b""
-            assert read_all(one.server) == b""
-    gone(relay)
-    with joined(relay) as another:
-        another.client.sendall(b"x")
-        assert another.server.recv(1) == b"x"
-    relay.close()
+    gone(pump)
+    pump.close()
