@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import cached_property
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
@@ -45,9 +46,9 @@ class Bench:
         client.start(self.home, "embedded")
         return time.perf_counter() - began
 
-    @property
+    @cached_property
     def rds(self) -> Any:
-        """A boto3 client."""
+        """A boto3 client, made once: making one takes as long as a server's start."""
         info = self.home.info()
         assert info is not None
         return boto3.client(
@@ -78,7 +79,11 @@ class Bench:
         return psycopg.connect(**{**words, **options})
 
     def cluster(self, instances: int, size: str = "db.r6g.large") -> str:
-        """A new cluster, answering on both endpoints and on every instance's own."""
+        """A new cluster, answering on both endpoints and on every instance's own.
+
+        Waited for with boto3's waiters: trying to connect again and again would take the processor from the
+        servers that are waited for.
+        """
         rds = self.rds
         self._clusters += 1
         name = f"bench{self._clusters}"
@@ -95,6 +100,9 @@ class Bench:
                 Engine="aurora-postgresql",
                 DBInstanceClass=size,
             )
+        waiter = rds.get_waiter("db_instance_available")
+        for number in range(instances):
+            waiter.wait(DBInstanceIdentifier=f"{name}-{number}")
         shown = rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
         self._until_answer(shown["Endpoint"], in_recovery=False)
         self._until_answer(shown["ReaderEndpoint"], in_recovery=instances > 1)

@@ -100,7 +100,7 @@ def transactions_per_second(bench: Bench, clients: int) -> tuple[float, float]:
     direct: list[float] = []
     for _ in range(SLICES):
         for address, figures in ((through, routed), (past, direct)):
-            options = ("-S", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, 2)))
+            options = ("-S", "-c", str(clients))
             text = _pgbench(bench, host, address, *options, "-T", str(SLICE_SECONDS))
             found = re.search(r"tps = ([\d.]+) \(without", text)
             assert found, text
