@@ -24,6 +24,7 @@ COMMANDS = {
     "psql": ("connect", "Connect to a cluster with psql."),
     "doctor": ("doctor", "Say what this machine has and lacks, and what to do."),
     "reset": ("resetting", "Start afresh: the whole region, or one lesson. Nothing is deleted."),
+    "build": ("building", "Build the lessons' notebooks from their sources (for those who write them)."),
     "bench": ("bench_command", "Measure the lab on this machine, each figure against its floor."),
 }
 """Name, module in this folder, and one line of help. A module is imported when its command is used."""

@@ -197,8 +197,17 @@ def _digest(name: str, content: bytes) -> str:
 
 def _cell(cell: dict[str, Any]) -> dict[str, Any]:
     """A cell in one of the several ways in which it can be written down: text whole, nothing empty."""
-    text = {name: "".join(value) if name == "source" else value for name, value in cell.items()}
-    return {name: value for name, value in text.items() if value not in ({}, [], None)}
+    return {name: value for name, value in _whole(cell).items() if value not in ({}, [], None)}
+
+
+def _whole(value: Any) -> Any:
+    """A value whose texts are whole: a notebook may hold any of them as a list of lines."""
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    if isinstance(value, list):
+        lines = bool(value) and all(isinstance(item, str) for item in value)
+        return "".join(value) if lines else [_whole(item) for item in value]
+    return value
 
 
 def _digest_of(path: Path) -> str | None:

@@ -1,18 +1,18 @@
-"""Build a lesson's two notebooks from its source.
+"""Build a lesson's two notebooks from its source; `aurora-lab build` is the command.
 
-    python -m aurora_lab.course.build [--check] [LESSON …]
+`lessons/NN_slug.ipynb` is what a learner opens: no solutions, and no outputs but the reference under each check,
+which says what the check will say in the end. `solutions/NN_slug.ipynb` is solved and executed against a region
+of its own. `check` changes nothing and names what is not as its source gives it (of the solved one, outputs are
+not compared: they hold times and random names).
 
-`lessons/NN_slug.ipynb` is what a learner opens: no solutions, no outputs. `solutions/NN_slug.ipynb` is solved
-and executed against a region of its own. `--check` changes nothing and fails where a built notebook is not
-what its source gives (of the solved one, outputs are not compared: they hold times and random names).
+Both are nbgrader's source: a check is its test, an answer its solution, all else is locked.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,13 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from aurora_lab.course import notebooks
+from aurora_lab.course.cards import reference
 from aurora_lab.course.exercises import Lesson, load_lesson
 from aurora_lab.course.fresh import fresh_region
 from aurora_lab.course.lint import lint
-from aurora_lab.course.places import CourseError, Places, find_places
+from aurora_lab.course.places import CourseError, Places
 from aurora_lab.course.source import (
+    INSTRUCTOR,
     LEARNERS,
     Cell,
     FrontMatter,
@@ -33,7 +35,6 @@ from aurora_lab.course.source import (
     read_source,
     without_solution,
 )
-from aurora_lab.course.surroundings import say
 
 SCHEMA = 3
 """Of nbgrader's cell metadata."""
@@ -72,6 +73,8 @@ def _notebook(source: Source, lesson: Lesson, *, solved: bool) -> Any:
     notebook.metadata["aurora_lab"] = {"lesson": source.front.lesson, "minutes": source.front.minutes}
     notebook.cells.append(notebooks.prose(_opening(source.front), id="opening"))
     for cell in source.cells:
+        if cell.role == INSTRUCTOR and not solved:
+            continue
         notebook.cells.append(_cell(cell, source, lesson, solved=solved))
     notebooks.validate(notebook)
     return notebook
@@ -91,6 +94,8 @@ def _cell(cell: Cell, source: Source, lesson: Lesson, *, solved: bool) -> Any:
         made = notebooks.prose(cell.source, id=cell.id)
         if cell.picture:
             made["attachments"] = {cell.picture: _attachment(source.path.parent / "pictures" / cell.picture)}
+        if cell.tags:
+            made.metadata["tags"] = list(cell.tags)
         return made
     text = cell.source if solved or cell.role not in LEARNERS else without_solution(cell.source)
     made = notebooks.code(text, id=cell.id)
@@ -100,6 +105,8 @@ def _cell(cell: Cell, source: Source, lesson: Lesson, *, solved: bool) -> Any:
     if cell.tags:
         made.metadata["tags"] = list(cell.tags)
     made.metadata["nbgrader"] = _nbgrader(cell, lesson)
+    if cell.role == "check" and not solved:
+        made.outputs = [notebooks.shown(reference(cell.exercise, lesson[cell.exercise].title).bundle())]
     return made
 
 
@@ -163,7 +170,7 @@ def build(places: Places, number: str, *, check: bool) -> list[str]:
     if check:
         wanted = {target: notebooks.dumps(learners), solved_target: without_outputs(notebooks.dumps(solved))}
         return [
-            f"{path.name} is not what {source.path.name} gives: run `python -m aurora_lab.course.build {number}`."
+            f"{path.name} is not what {source.path.name} gives: run `aurora-lab build {number}`."
             for path, text in wanted.items()
             if not path.exists() or _comparable(path, executed=path == solved_target) != text
         ]
@@ -178,23 +185,3 @@ def build(places: Places, number: str, *, check: bool) -> list[str]:
 
 def _comparable(path: Path, *, executed: bool) -> str:
     return without_outputs(path.read_text()) if executed else path.read_text()
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Build the lessons named, or all. Returns how many faults there are, at most 1."""
-    places = find_places()
-    check = "--check" in arguments
-    numbers = [item for item in arguments if not item.startswith("-")]
-    try:
-        if not numbers:
-            numbers = sorted(path.name.partition("_")[0] for path in places.solutions.glob("[0-9][0-9]_*.py"))
-        faults = [fault for number in numbers for fault in build(places, number, check=check)]
-    except (CourseError, SourceError) as error:
-        faults = [str(error)]
-    for fault in faults:
-        say(fault)
-    return 1 if faults else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -17,6 +17,7 @@ class Mood(Enum):
     PASS = ("✓", "#1a7f37")
     FAIL = ("✗", "#c4432b")
     NOTE = ("•", "#3867b8")
+    OPEN = ("○", "#6e7781")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,25 @@ class Card:
             f'<div style="color: {colour}; font-weight: bold">{sign} {_inline(self.title)}</div>{rows}</div>'
         )
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+    def bundle(self) -> dict[str, str]:
+        """Both forms by their media type, as a notebook's output holds them."""
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return self.bundle()
+
+
+def passing(exercise: str, title: str) -> str:
+    """The title of the card of an exercise that is solved."""
+    return f"{exercise} {title}: passed"
+
+
+def reference(exercise: str, title: str) -> Card:
+    """What stands under a check that was never run: when to run it, and what it will say in the end."""
+    goal = (
+        f"Run this cell after your answer. Solved, it says `{Mood.PASS.value[0]} {passing(exercise, title)}`."
+    )
+    return Card(Mood.OPEN, f"{exercise} {title}: not checked yet", (("", goal),))
 
 
 def _html_row(label: str, text: str) -> str:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aurora_lab.course.cards import Card, Mood
+from aurora_lab.course.cards import Card, Mood, passing
 from aurora_lab.course.checker import Checker, CheckerGoneError
 from aurora_lab.course.places import CourseError
 from aurora_lab.course.real_aws import REGION, RealAws, RealAwsCells, RealAwsError, real_session, to_stdout
@@ -26,7 +26,14 @@ from aurora_lab.view.cluster_map import ClusterMap, draw
 DNS_TTL_SECONDS = 5.0
 """What AWS's zones say (FACTS 3.16); the lab's clock makes it pass faster."""
 
+RAISE_VARIABLE = "AURORA_LAB_CHECKS"
+"""Set to `raise`, it makes a check that fails raise: for tools that see nothing else, as nbgrader."""
+
 Shown = Callable[..., Any]
+
+
+class CheckFailedError(Exception):
+    """A check failed, where a tool wants to be told by an exception."""
 
 
 def _card_instead_of_error(method: Shown) -> Shown:
@@ -35,11 +42,14 @@ def _card_instead_of_error(method: Shown) -> Shown:
     @functools.wraps(method)
     def careful(self: Lab, *args: Any, **named: Any) -> Any:
         try:
-            return method(self, *args, **named)
+            card = method(self, *args, **named)
         except (CourseError, CheckerGoneError, NotPlainError, RealAwsError, RegionError) as error:
-            return Card(Mood.FAIL, str(error))
+            card = Card(Mood.FAIL, str(error))
         except OSError as error:
-            return Card(Mood.FAIL, f"The lab's own files cannot be used: {error}")
+            card = Card(Mood.FAIL, f"The lab's own files cannot be used: {error}")
+        if getattr(card, "mood", None) is Mood.FAIL and os.environ.get(RAISE_VARIABLE) == "raise":
+            raise CheckFailedError(f"\n{card!r}")
+        return card
 
     return careful
 
@@ -168,7 +178,7 @@ class Lab:
                 else f"The answer is {about['right']}."
             )
             rows.append(("Prediction", f"{lead} {about['why']}"))
-        return Card(Mood.PASS, f"{about['id']} {about['title']}: passed", tuple(rows), passed=True)
+        return Card(Mood.PASS, passing(about["id"], about["title"]), tuple(rows), passed=True)
 
     def _failed(
         self, about: Mapping[str, Any], record: Record, verdict: Mapping[str, Any], tries: int

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from aurora_lab.course.exercises import Exercise, Lesson
-from aurora_lab.course.source import GIVEN, Source
+from aurora_lab.course.source import GIVEN, INSTRUCTOR, FrontMatter, Source, solution
 
 MAX_CODE_LINES = 25
 MAX_CODE_WIDTH = 92
@@ -16,12 +16,35 @@ MAX_WORDS = 120
 MIN_EXERCISES = 6
 MIN_HINTS = 3
 MIN_WRONG = 3
+MINUTES = range(5, 91)
 CITATION = re.compile(r"\[\d+\.\d+\]")
+LOOKS_CITED = re.compile(r"\[\d+\.\d+(?:\s*[,;]\s*\d+\.\d+)*\]|[\[(]FACTS?[^\])]*[\])]")
+"""What was meant as a citation, written well or not."""
+PRICE = re.compile(r"\$\d")
+DATE = re.compile(r"\b20\d\d-\d\d\b")
+FIGURE = re.compile(r"\b\d[\d.,]*\s?(?:%|(?:[KMGTP]i?B|ACUs?|IOPS|vCPUs?|years?|days?)\b)")
+"""A quantity of the kind that AWS states and changes."""
 
 
 def lint(source: Source, lesson: Lesson) -> list[str]:
     """The faults of a lesson and its checks; none is the aim."""
-    return [*_cells(source), *_pairs(source, lesson), *_registry(lesson), *_whole(source)]
+    return [
+        *_front(source.path.name, source.front),
+        *_cells(source),
+        *_citations(source),
+        *_pairs(source, lesson),
+        *_registry(source, lesson),
+        *_whole(source),
+    ]
+
+
+def _front(name: str, front: FrontMatter) -> Iterator[str]:
+    if front.minutes not in MINUTES:
+        yield f"{name}: {front.minutes} minutes, at least {MINUTES[0]} and at most {MINUTES[-1]}."
+    if not any(item.strip() for item in front.objectives):
+        yield f"{name}: the front matter names no objective."
+    if not front.when_late.strip():
+        yield f"{name}: the front matter does not say what to leave out when late."
 
 
 def _cells(source: Source) -> Iterator[str]:
@@ -34,10 +57,29 @@ def _cells(source: Source) -> Iterator[str]:
         wide = max(map(len, cell.source.splitlines()), default=0)
         if cell.kind == "code" and wide > MAX_CODE_WIDTH:
             yield f"{where}: a line of code of {wide} characters, at most {MAX_CODE_WIDTH}."
-        if cell.kind == "markdown" and words > MAX_WORDS:
+        if cell.kind == "markdown" and cell.role != INSTRUCTOR and words > MAX_WORDS:
             yield f"{where}: {words} words of prose, at most {MAX_WORDS}."
         if cell.picture and f"attachment:{cell.picture}" not in cell.source:
             yield f"{where}: the prose does not show its picture {cell.picture}."
+
+
+def _citations(source: Source) -> Iterator[str]:
+    """Facts are cited by number: prices with their date, AWS's figures in the paragraph that names them."""
+    for number, cell in enumerate(source.cells, start=1):
+        if cell.kind != "markdown":
+            continue
+        where = f"{source.path.name}, cell {number}"
+        for found in LOOKS_CITED.findall(cell.source):
+            if not CITATION.fullmatch(found):
+                yield f"{where}: {found} is not a citation; write each as [3.11]."
+        for paragraph in re.split(r"\n\s*\n", cell.source):
+            cited = bool(CITATION.search(paragraph))
+            if PRICE.search(paragraph) and not (cited and DATE.search(paragraph)):
+                yield f"{where}: a price needs its citation and its date (2026-03)."
+            for sentence in re.split(r"(?<=[.?!])\s", paragraph):
+                figure = FIGURE.search(sentence)
+                if figure and re.search(r"\b(?:AWS|Aurora)\b", sentence) and not cited:
+                    yield f"{where}: {figure[0]!r} is a figure of AWS's and needs its citation, as [3.11]."
 
 
 def _pairs(source: Source, lesson: Lesson) -> Iterator[str]:
@@ -53,26 +95,35 @@ def _pairs(source: Source, lesson: Lesson) -> Iterator[str]:
         yield f"{source.path.name}: {len(lesson.exercises)} exercises, at least {MIN_EXERCISES}."
 
 
-def _registry(lesson: Lesson) -> Iterator[str]:
+def _registry(source: Source, lesson: Lesson) -> Iterator[str]:
     for item in lesson.exercises.values():
         yield from _exercise(item)
+        answer = " ".join(solution(source, item.id).split())
+        if any(answer and answer in " ".join(hint.split()) for hint in item.hints):
+            yield f"exercise {item.id}: a hint is the whole solution; the last one is nearly it."
 
 
 def _exercise(item: Exercise) -> Iterator[str]:
     if len(item.hints) < MIN_HINTS:
         yield f"exercise {item.id}: {len(item.hints)} hints, at least {MIN_HINTS}."
+    if len({hint.strip() for hint in item.hints} - {""}) < len(item.hints):
+        yield f"exercise {item.id}: a hint is empty, or there twice."
     if len(item.wrong) < MIN_WRONG:
         yield f"exercise {item.id}: {len(item.wrong)} wrong answers, at least {MIN_WRONG}."
+    for name, wrong in item.wrong.items():
+        if not wrong.explanation.strip():
+            yield f"exercise {item.id}: the wrong answer {name!r} is not explained."
     if item.prediction and item.prediction.right not in item.prediction.letters:
         yield f"exercise {item.id}: the right prediction is none of its letters."
 
 
 def _whole(source: Source) -> Iterator[str]:
-    prose = "\n".join(cell.source for cell in source.cells if cell.kind == "markdown")
+    cells = [cell for cell in source.cells if cell.role != INSTRUCTOR]
+    prose = "\n".join(cell.source for cell in cells if cell.kind == "markdown")
     if not CITATION.search(prose):
         yield f"{source.path.name}: no fact is cited, as [3.11]."
     if "real here" not in prose.lower() or "only on aws" not in prose.lower():
         yield f"{source.path.name}: the honesty table is missing (real here, simulated here, only on AWS)."
-    last = source.cells[-1]
+    last = cells[-1]
     if last.kind != "markdown" or last.role != GIVEN or "?" not in last.source:
         yield f"{source.path.name}: the lesson does not end with a question that leads to the next."

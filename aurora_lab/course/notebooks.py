@@ -61,6 +61,11 @@ def code(source: str, id: str) -> Notebook:
     return _nbformat.v4.new_code_cell(source, id=id)
 
 
+def shown(data: dict[str, str]) -> Any:
+    """An output of a cell that showed this, by media type."""
+    return _nbformat.v4.new_output("execute_result", data=data, execution_count=None)
+
+
 def from_dict(value: Any) -> Any:
     """Plain JSON values as nbformat's."""
     return _nbformat.from_dict(value)

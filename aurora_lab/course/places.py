@@ -35,6 +35,10 @@ class Places:
         """The authored sources and the solved notebooks; in a checkout only."""
         return self.root / "solutions"
 
+    def numbers(self) -> list[str]:
+        """The numbers (`05`) of the lessons that have a source, in order."""
+        return sorted(path.name.partition("_")[0] for path in self.solutions.glob("[0-9][0-9]_*.py"))
+
     def source(self, lesson: str) -> Path:
         """The authored source of a lesson given by its number (`05`). Raises CourseError."""
         return _the_one(self.solutions, f"{lesson}_*.py", f"lesson {lesson} has no source")

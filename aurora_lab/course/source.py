@@ -6,6 +6,7 @@ What a cell is stands in its marker, after `# %%`:
     predict="05.1"      the learner's prediction before the experiment, with a solution of its own
     check="05.1"        the call of the check
     tags=["real-aws"]   an optional cell on a real account
+    tags=["instructor"] (prose) what to say and what goes wrong here; learners do not get it
     picture="goal.png"  (prose) the picture `attachment:goal.png`, from `solutions/pictures/`
     nothing             given: prose, or code that the learner runs as it is
 """
@@ -25,7 +26,7 @@ import jupytext  # type: ignore[import-untyped]
 SOLUTION_BEGIN = "### BEGIN SOLUTION"
 SOLUTION_END = "### END SOLUTION"
 ROLES = {"exercise": "answer", "predict": "prediction", "check": "check"}
-GIVEN, REAL_AWS = "given", "real-aws"
+GIVEN, REAL_AWS, INSTRUCTOR = "given", "real-aws", "instructor"
 LEARNERS = frozenset({"answer", "prediction"})
 """The roles of the cells that belong to the learner."""
 
@@ -54,7 +55,7 @@ class Cell:
     """`code` or `markdown`."""
     source: str
     role: str
-    """answer, prediction, check, given or real-aws."""
+    """answer, prediction, check, given, real-aws or instructor."""
     exercise: str
     """The exercise's id, or nothing."""
     id: str
@@ -107,9 +108,11 @@ def _cells(path: Path, front: FrontMatter, cells: list[Any]) -> Iterator[Cell]:
             raise SourceError(f"{where}: a cell is one of {', '.join(marks)}.")
         tags = tuple(found.metadata.get("tags", ()))
         mark, exercise = next(iter(marks.items()), ("", ""))
-        role = ROLES.get(mark, REAL_AWS if REAL_AWS in tags else GIVEN)
+        role = ROLES.get(mark) or next((tag for tag in (REAL_AWS, INSTRUCTOR) if tag in tags), GIVEN)
         if exercise and not re.fullmatch(rf"{re.escape(front.lesson)}\.\d+", exercise):
             raise SourceError(f"{where}: {exercise!r} is not an exercise of lesson {front.lesson}.")
+        if role == INSTRUCTOR and found.cell_type != "markdown":
+            raise SourceError(f"{where}: notes for instructors are prose.")
         if role in LEARNERS and not has_solution(found.source):
             raise SourceError(f"{where}: the {role} of {exercise} has no solution between its marks.")
         name = f"{role}-{exercise.replace('.', '-')}" if exercise else _name(found.source)
@@ -123,6 +126,12 @@ def _cells(path: Path, front: FrontMatter, cells: list[Any]) -> Iterator[Cell]:
             picture=str(found.metadata.get("picture", "")),
             tags=tags,
         )
+
+
+def solution(source: Source, exercise: str) -> str:
+    """What the solution writes into the answer of an exercise; empty where there is no such answer."""
+    answers = [cell for cell in source.cells if (cell.role, cell.exercise) == ("answer", exercise)]
+    return only_solution(answers[0].source) if answers else ""
 
 
 def _name(source: str) -> str:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click.testing
 import pytest
 from nbgrader.nbgraderformat import reads as nbgrader_reads
 
+from aurora_lab.cli.main import main
 from aurora_lab.course import notebooks
 from aurora_lab.course.build import build, build_lesson, build_solution, scrub, without_outputs
-from aurora_lab.course.exercises import Lesson, load_lesson
+from aurora_lab.course.exercises import Lesson, Prediction, Wrong, load_lesson
 from aurora_lab.course.lint import lint
-from aurora_lab.course.places import Places, find_places
-from aurora_lab.course.source import Cell, Source, read_source
+from aurora_lab.course.places import VARIABLE, Places, find_places
+from aurora_lab.course.source import Cell, Source, read_source, solution
 
-NUMBERS = ["05"]
+NUMBERS = find_places().numbers()
 
 
 @pytest.fixture(scope="module")
@@ -36,23 +40,42 @@ def test_the_built_notebooks_are_what_their_source_gives(places: Places, number:
     assert build(places, number, check=True) == []
 
 
-def test_drift_is_found(places: Places, tmp_path: Path) -> None:
+def copied(places: Places, tmp_path: Path) -> Places:
+    """A copy of the course that a test may spoil."""
     for name in ("lessons", "checks", "solutions"):
         (tmp_path / name).mkdir()
         for path in (getattr(places, name)).glob("*"):
             if path.is_file():
                 (tmp_path / name / path.name).write_bytes(path.read_bytes())
     (tmp_path / "solutions" / "pictures").symlink_to(places.solutions / "pictures")
-    copied = Places(tmp_path)
-    lesson, solved = copied.lesson("05"), copied.source("05").with_suffix(".ipynb")
+    return Places(tmp_path)
+
+
+def test_drift_is_found(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoiled = copied(places, tmp_path)
+    lesson, solved = spoiled.lesson("05"), spoiled.source("05").with_suffix(".ipynb")
     lesson.write_text(lesson.read_text().replace("one writer", "two writers"))
     solved.write_text(solved.read_text().replace("one writer", "two writers"))
-    faults = build(copied, "05", check=True)
-    assert len(faults) == 2
-    assert all("is not what 05_hands_on_psql.py gives" in fault for fault in faults)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    result = click.testing.CliRunner().invoke(main, ["build", "5", "--check"])
+    assert result.exit_code == 1
+    assert result.stderr.count("is not what 05_hands_on_psql.py gives") == 2
 
 
-def test_a_lesson_holds_no_solution_and_no_output(authored: tuple[Source, Lesson]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [(["42"], "no source of lesson 42. There are: 05"), (["x"], "no source of lesson x")],
+)
+def test_a_lesson_that_is_not_there_is_named(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], why: str
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(copied(places, tmp_path).root))
+    result = click.testing.CliRunner().invoke(main, ["build", *arguments])
+    assert result.exit_code == 1
+    assert why in result.stderr
+
+
+def test_a_lesson_holds_no_solution_and_no_output_but_the_references(authored: tuple[Source, Lesson]) -> None:
     source, lesson = authored
     built = build_lesson(source, lesson)
     text = notebooks.dumps(built)
@@ -60,7 +83,25 @@ def test_a_lesson_holds_no_solution_and_no_output(authored: tuple[Source, Lesson
     for cell in source.cells:
         for line in _solution_lines(cell):
             assert json.dumps(line)[1:-1] not in text
-    assert all(not cell.outputs for cell in built.cells if cell.cell_type == "code")
+    for cell in built.cells:
+        if cell.cell_type == "code":
+            assert len(cell.outputs) == (notebooks.mark(cell)["role"] == "check")
+
+
+def test_a_reference_is_what_the_check_says_when_it_is_solved(places: Places) -> None:
+    for number in NUMBERS:
+        lesson, solved = (
+            {
+                cell.id: cell
+                for cell in notebooks.read(path).cells
+                if notebooks.mark(cell).get("role") == "check"
+            }
+            for path in (places.lesson(number), places.source(number).with_suffix(".ipynb"))
+        )
+        assert lesson.keys() == solved.keys()
+        for name, cell in lesson.items():
+            first = solved[name].outputs[-1].data["text/plain"].splitlines()[0]
+            assert f"`{first}`" in " ".join(cell.outputs[0].data["text/plain"].split())
 
 
 def _solution_lines(cell: Cell) -> list[str]:
@@ -89,12 +130,7 @@ def test_every_lesson_has_what_it_must(authored: tuple[Source, Lesson]) -> None:
     assert lint(*authored) == []
 
 
-def _long_code(source: Source) -> Source:
-    return _with(source, "code", "x = 1\n" * 26)
-
-
-def _long_prose(source: Source) -> Source:
-    return _with(source, "markdown", "word " * 121 + "attachment:05_goal.png")
+Spoil = Callable[[Source], Source]
 
 
 def _with(lesson: Source, kind: str, text: str) -> Source:
@@ -105,46 +141,106 @@ def _with(lesson: Source, kind: str, text: str) -> Source:
     return dataclasses.replace(lesson, cells=tuple(cells))
 
 
-def _no_check(source: Source) -> Source:
-    return dataclasses.replace(
-        source, cells=tuple(cell for cell in source.cells if (cell.role, cell.exercise) != ("check", "05.1"))
-    )
+def _without(role: str, exercise: str = "05.1") -> Spoil:
+    def spoil(source: Source) -> Source:
+        return _keep(source, lambda cell: (cell.role, cell.exercise) != (role, exercise))
+
+    return spoil
 
 
-def _no_end(source: Source) -> Source:
-    return dataclasses.replace(source, cells=source.cells[:-1])
+def _keep(source: Source, wanted: Callable[[Cell], bool]) -> Source:
+    return dataclasses.replace(source, cells=tuple(cell for cell in source.cells if wanted(cell)))
 
 
-def _no_table(source: Source) -> Source:
-    return dataclasses.replace(
-        source, cells=tuple(cell for cell in source.cells if "simulated here" not in cell.source)
-    )
+def _prose(text: str) -> Spoil:
+    """The lesson with a first cell of prose that says this."""
+    return lambda source: _with(source, "markdown", f"attachment:05_goal.png\n\n{text}")
+
+
+def _front(**changed: Any) -> Spoil:
+    return lambda source: dataclasses.replace(source, front=dataclasses.replace(source.front, **changed))
+
+
+def _stranger(source: Source) -> Source:
+    cell = next(cell for cell in source.cells if cell.role == "check")
+    return dataclasses.replace(source, cells=(dataclasses.replace(cell, exercise="05.99"), *source.cells))
+
+
+def _uncited(source: Source) -> Source:
+    cells = [
+        dataclasses.replace(cell, source=re.sub(r"\[[\d.]+\]", "", cell.source)) for cell in source.cells
+    ]
+    return dataclasses.replace(source, cells=tuple(cells))
 
 
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (_long_code, "26 lines of code"),
-        (_long_prose, "words of prose"),
-        (_no_check, "exercise 05.1 needs 1 check cell"),
-        (_no_end, "does not end with a question"),
-        (_no_table, "honesty table is missing"),
+        (lambda source: _with(source, "code", "x = 1\n" * 26), "26 lines of code, at most 25"),
+        (lambda source: _with(source, "code", f"x = '{'y' * 90}'"), "a line of code of 96 characters"),
+        (_prose("word " * 121), "words of prose, at most 120"),
+        (lambda source: _with(source, "markdown", "No picture."), "does not show its picture 05_goal.png"),
+        (_without("check"), "exercise 05.1 needs 1 check cell"),
+        (_without("answer"), "exercise 05.1 needs 1 answer cell"),
+        (_without("prediction"), "exercise 05.1 needs 1 prediction cell"),
+        (_stranger, "the check cell of 05.99 belongs to no exercise"),
+        (lambda source: dataclasses.replace(source, cells=source.cells[:-1]), "does not end with a question"),
+        (lambda source: _keep(source, lambda cell: "simulated here" not in cell.source), "honesty table"),
+        (_uncited, "no fact is cited"),
+        (_prose("Aurora keeps 35 days of it. That is long."), "'35 days' is a figure of AWS's"),
+        (_prose("A class costs $0.26 an hour [8.16]."), "a price needs its citation and its date"),
+        (_prose("A class costs $0.26 an hour, in 2026-03."), "a price needs its citation and its date"),
+        (_prose("This is so [3.1, 3.2]."), "is not a citation; write each as [3.11]"),
+        (_prose("This is so (FACTS 3.1)."), "is not a citation"),
+        (_front(minutes=600), "600 minutes"),
+        (_front(objectives=(" ",)), "names no objective"),
+        (_front(when_late=""), "what to leave out when late"),
     ],
 )
-def test_a_lesson_that_lacks_something_is_named(places: Places, spoil: Any, why: str) -> None:
+def test_a_lesson_that_lacks_something_is_named(places: Places, spoil: Spoil, why: str) -> None:
     source, lesson = read_source(places.source("05")), load_lesson(places.check_file("05"))
     assert any(why in fault for fault in lint(spoil(source), lesson))
 
 
-def test_an_exercise_that_lacks_something_is_named(places: Places) -> None:
+def test_notes_for_instructors_are_not_for_learners(places: Places, tmp_path: Path) -> None:
+    text = places.source("05").read_text()
+    note = '# %% [markdown] tags=["instructor"]\n# Say this loudly. ' + "word " * 130
+    path = tmp_path / "05_noted.py"
+    (tmp_path / "pictures").symlink_to(places.solutions / "pictures")
+    path.write_text(text.replace("# %%\nimport os", f"{note}\n\n# %%\nimport os"))
+    source, lesson = read_source(path), load_lesson(places.check_file("05"))
+    assert lint(source, lesson) == []
+    assert "Say this loudly" not in notebooks.dumps(build_lesson(source, lesson))
+    assert "Say this loudly" in notebooks.dumps(build_solution(source, lesson))
+
+
+def _whole_solution(source: Source) -> str:
+    return f"Nearly all of it:\n{solution(source, '05.2')}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"hints": ["a", "b"]}, "2 hints, at least 3."),
+        ({"hints": ["a", "b", "a"]}, "a hint is empty, or there twice."),
+        ({"hints": ["a", "b", _whole_solution]}, "a hint is the whole solution; the last one is nearly it."),
+        ({"wrong": {}}, "0 wrong answers, at least 3."),
+        ({"wrong": {name: Wrong("x", " ") for name in "abc"}}, "the wrong answer 'b' is not explained."),
+        ({"prediction": Prediction("abc", "d", "Why.")}, "the right prediction is none of its letters."),
+    ],
+)
+def test_an_exercise_that_lacks_something_is_named(places: Places, changed: dict[str, Any], why: str) -> None:
     source, lesson = read_source(places.source("05")), load_lesson(places.check_file("05"))
-    first = lesson["05.1"]
-    poor = dataclasses.replace(first, hints=first.hints[:2], wrong={})
-    faults = lint(source, Lesson("05", {**lesson.exercises, "05.1": poor}))
-    assert faults == [
-        "exercise 05.1: 2 hints, at least 3.",
-        "exercise 05.1: 0 wrong answers, at least 3.",
-    ]
+    if "hints" in changed:
+        changed = {"hints": [hint(source) if callable(hint) else hint for hint in changed["hints"]]}
+    poor = dataclasses.replace(lesson["05.2"], **changed)
+    assert f"exercise 05.2: {why}" in lint(source, Lesson("05", {**lesson.exercises, "05.2": poor}))
+
+
+def test_a_lesson_with_few_exercises_is_named(places: Places) -> None:
+    source, lesson = read_source(places.source("05")), load_lesson(places.check_file("05"))
+    few = Lesson("05", dict(list(lesson.exercises.items())[:5]))
+    assert "05_hands_on_psql.py: 5 exercises, at least 6." in lint(source, few)
 
 
 def test_folders_of_a_machine_are_taken_out_of_outputs() -> None:
