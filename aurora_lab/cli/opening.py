@@ -11,8 +11,10 @@ import click
 from aurora_lab.cli import context, jupyter
 from aurora_lab.cli.failure import FULL, LabError
 from aurora_lab.cli.options import home_option, region_options, workspace_option
-from aurora_lab.cli.workspace import Lesson, Report, Workspace, chosen_workspace, find_lesson, list_lessons
+from aurora_lab.cli.workspace import Lesson, Report, Workspace, chosen_workspace, find_lesson
+from aurora_lab.course.catalog import first_open, read_catalog
 from aurora_lab.course.places import find_places
+from aurora_lab.course.progress import Progress
 
 END = "JupyterLab has ended. The region goes on; stop it with `aurora-lab stop`."
 
@@ -37,13 +39,13 @@ def open_command(
 ) -> None:
     """Start the region and open the lessons in JupyterLab.
 
-    LESSON (a number or a name) is the one to begin with; without it, the first. The address goes to standard
-    output, everything else to standard error. Ctrl-C ends JupyterLab; the region goes on.
+    LESSON (a number or a name) is the one to begin with; without it, the first that is not done. The address
+    goes to standard output, everything else to standard error. Ctrl-C ends JupyterLab; the region goes on.
     """
     places = find_places()
-    chosen = _choose(places.lessons, lesson)
+    chosen = choose_lesson(places.lessons, lesson)
     folder = chosen_workspace(workspace)
-    _tell(_fill(Workspace(folder), places.lessons))
+    tell(fill(Workspace(folder), places.lessons))
     home = context.home()
     session = jupyter.Session(home.folder / "jupyter", folder)
     own = {**session.environment(), "AURORA_LAB_WORKSPACE": str(folder)}
@@ -75,14 +77,16 @@ def open_command(
     click.echo(END, err=True)
 
 
-def _choose(course: Path, wanted: str | None) -> Lesson | None:
+def choose_lesson(course: Path, wanted: str | None) -> Lesson | None:
+    """The lesson that is named, or else the first that is not done. Raises LabError."""
     if wanted is not None:
         return find_lesson(course, wanted)
-    lessons = list_lessons(course)
-    return lessons[0] if lessons else None
+    entry = first_open(read_catalog(course), Progress(context.home()).done().keys())
+    return find_lesson(course, entry.number) if entry else None
 
 
-def _fill(workspace: Workspace, course: Path) -> Report:
+def fill(workspace: Workspace, course: Path) -> Report:
+    """Bring the lessons to the workspace. Raises LabError."""
     try:
         return workspace.refresh(course)
     except OSError as error:
@@ -93,7 +97,8 @@ def _fill(workspace: Workspace, course: Path) -> Report:
         ) from error
 
 
-def _tell(report: Report) -> None:
+def tell(report: Report) -> None:
+    """Say what lies beside the learner's own files now."""
     for name, beside in report.beside:
         click.echo(
             f"There is a new version of {name}. Yours is as you left it; the new one is {beside}.", err=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +12,10 @@ import click
 from aurora_lab.cli import context
 from aurora_lab.cli.failure import LabError
 from aurora_lab.cli.options import home_option, workspace_option
-from aurora_lab.cli.workspace import Workspace, chosen_workspace, find_lesson
+from aurora_lab.cli.workspace import Lesson, Workspace, chosen_workspace, find_lesson
 from aurora_lab.course.places import find_places
+from aurora_lab.course.progress import PROGRESS, Progress
+from aurora_lab.course.record import Record
 from aurora_lab.region import client
 from aurora_lab.region.home import Home
 from aurora_lab.runtime.base import RuntimeUnavailableError
@@ -27,26 +30,32 @@ def reset_command(lesson: str | None, yes: bool, workspace: Path | None) -> None
     """Start afresh. Nothing is deleted.
 
     Without LESSON: the region is stopped, and its folder, with every cluster, is moved aside under a dated
-    name. With LESSON (a number or a name): your notebook goes to a dated backup, and the course's is put in
-    its place.
+    name; what you have solved stays noted. With LESSON (a number or a name): your notebook goes to a dated
+    backup, the course's is put in its place, and its exercises, hints and predictions begin anew.
     """
     if lesson is None:
         _reset_region(context.home(), yes)
     else:
-        _reset_lesson(lesson, Workspace(chosen_workspace(workspace)))
+        reset_lesson(find_lesson(find_places().lessons, lesson), Workspace(chosen_workspace(workspace)))
 
 
-def _reset_lesson(wanted: str, workspace: Workspace) -> None:
-    lesson = find_lesson(find_places().lessons, wanted)
-    backup = workspace.reset(lesson, datetime.now().astimezone())
+def reset_lesson(lesson: Lesson, workspace: Workspace) -> None:
+    """A lesson as new: its notebook, and what was noted of it. Both are kept. Raises OSError."""
+    now = datetime.now().astimezone()
+    backup = workspace.reset(lesson, now)
     if backup is not None:
         click.echo(f"Your notebook is kept as {backup}.")
+    home = context.home()
+    record = Record(home, lesson.number).set_aside(f"{now:%Y-%m-%d-%H%M%S}")
+    if record is not None:
+        click.echo(f"Your predictions and hints are kept as {record}.")
+    Progress(home).begin_anew(lesson.number)
     click.echo(f"{workspace.folder / lesson.name} is as new.")
 
 
 def _reset_region(home: Home, yes: bool) -> None:
-    if not home.folder.exists():
-        click.echo(f"There is nothing to reset: {home.folder} does not exist.")
+    if not home.folder.exists() or [path.name for path in home.folder.iterdir()] == [PROGRESS]:
+        click.echo(f"There is nothing to reset: {home.folder} holds no region.")
         return
     if not yes:
         click.confirm(
@@ -58,6 +67,10 @@ def _reset_region(home: Home, yes: bool) -> None:
     _end_servers(home)
     stamp = f"{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
     moved = [_move_aside(folder, stamp) for folder in _folders(home)]
+    if (solved := moved[-1] / PROGRESS).is_file():
+        # What was solved is solved, whatever becomes of the region.
+        home.folder.mkdir(parents=True)
+        shutil.copy2(solved, home.folder / PROGRESS)
     click.echo(f"The region's folder is now {moved[-1]}. `aurora-lab start` makes a new one.")
     for other in moved[:-1]:
         click.echo(f"Its servers' files are now {other}.")

@@ -70,7 +70,11 @@ def _notebook(source: Source, lesson: Lesson, *, solved: bool) -> Any:
     notebook = notebooks.new()
     notebook.metadata["kernelspec"] = dict(KERNEL)
     notebook.metadata["language_info"] = {"name": "python"}
-    notebook.metadata["aurora_lab"] = {"lesson": source.front.lesson, "minutes": source.front.minutes}
+    notebook.metadata["aurora_lab"] = {
+        "lesson": source.front.lesson,
+        "title": source.front.title,
+        "minutes": source.front.minutes,
+    }
     notebook.cells.append(notebooks.prose(_opening(source.front), id="opening"))
     for cell in source.cells:
         if cell.role == INSTRUCTOR and not solved:

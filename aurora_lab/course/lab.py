@@ -6,6 +6,7 @@ a card; none of them raises at a learner.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -13,8 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aurora_lab.course.cards import Card, Mood, passing
+from aurora_lab.course.catalog import read_catalog
 from aurora_lab.course.checker import Checker, CheckerGoneError
-from aurora_lab.course.places import CourseError
+from aurora_lab.course.places import CourseError, find_places
+from aurora_lab.course.progress import Progress, progress_card
 from aurora_lab.course.real_aws import REGION, RealAws, RealAwsCells, RealAwsError, real_session, to_stdout
 from aurora_lab.course.record import NotPlainError, Record, plain
 from aurora_lab.course.surroundings import enter_region, say
@@ -57,8 +60,15 @@ def _card_instead_of_error(method: Shown) -> Shown:
 class Lab:
     """One kernel's lab. Use `from aurora_lab import lab`, which makes the one instance."""
 
-    def __init__(self, home: Home, namespace: Callable[[], Mapping[str, Any]], checker: Checker) -> None:
+    def __init__(
+        self,
+        home: Home,
+        namespace: Callable[[], Mapping[str, Any]],
+        checker: Checker,
+        for_hints: Callable[[str], str] = lambda exercise: f'`lab.hint("{exercise}")` shows the next one.',
+    ) -> None:
         self._home = home
+        self._for_hints = for_hints
         self._namespace = namespace
         self._checker = checker
         self._about: dict[str, dict[str, Any]] = {}
@@ -67,7 +77,8 @@ class Lab:
     def __repr__(self) -> str:
         return (
             "The lab. lab.check('05.1') checks an exercise, lab.hint('05.1') gives a hint, "
-            "lab.predict('05.1', 'a') notes a prediction, lab.map() draws the region."
+            "lab.predict('05.1', 'a') notes a prediction, lab.map() draws the region, "
+            "lab.progress() shows what is done."
         )
 
     @_card_instead_of_error
@@ -80,6 +91,7 @@ class Lab:
         verdict = self._checker.request(op="check", exercise=exercise, evidence=evidence)
         if verdict["passed"]:
             record.passed(exercise)
+            Progress(self._home).passed(exercise)
             return self._passed(about, record, verdict)
         tries = record.failed(exercise, verdict["name"])
         return self._failed(about, record, verdict, tries)
@@ -119,6 +131,11 @@ class Lab:
         return Card(Mood.NOTE, f"Noted for {exercise}: {', '.join(evidence) or 'nothing'}.")
 
     @_card_instead_of_error
+    def progress(self) -> Card:
+        """Show what is done of each lesson."""
+        return progress_card(read_catalog(find_places().lessons), Progress(self._home))
+
+    @_card_instead_of_error
     def map(self, cluster: str | None = None) -> ClusterMap | Card:
         """A picture of the region's clusters (or of one), as they are now."""
         status = client.status(self._home)
@@ -146,13 +163,34 @@ class Lab:
         self.real_aws.allow(RealAws(real_session(profile, region)))
         return Card(Mood.NOTE, f"%%real_aws cells now use your AWS account (profile {profile}, {region}).")
 
+    @_card_instead_of_error
+    def follow(self, lesson: str) -> None:
+        """From now on, note the variables that this lesson's checks want after each cell."""
+        self.exercises(lesson)
+
+    def exercises(self, lesson: str) -> list[dict[str, Any]]:
+        """What is told of each exercise of a lesson. Raises CourseError, CheckerGoneError."""
+        for item in self._checker.request(op="about", lesson=lesson)["exercises"]:
+            self._about[item["id"]] = item
+        return [item for item in self._about.values() if item["id"].startswith(f"{lesson}.")]
+
+    def notice(self, *_: object) -> None:
+        """After a cell: keep the variables that are evidence, for those who check from outside the notebook."""
+        namespace = self._namespace()
+        for about in self._about.values():
+            there = [name for name in about["variables"] if namespace.get(name) is not None]
+            with contextlib.suppress(NotPlainError, OSError):
+                found = {name: plain(namespace[name], name) for name in there}
+                record = self._record(about["id"])
+                kept = record.entry(about["id"]).get("evidence", {}) if found else {}
+                if any(kept.get(name) != value for name, value in found.items()):
+                    record.answer(about["id"], found)
+
     # What the methods have in common.
 
     def _exercise(self, identifier: str) -> dict[str, Any]:
-        lesson = str(identifier).partition(".")[0]
         if identifier not in self._about:
-            for item in self._checker.request(op="about", lesson=lesson)["exercises"]:
-                self._about[item["id"]] = item
+            self.exercises(str(identifier).partition(".")[0])
         if identifier not in self._about:
             known = ", ".join(sorted(self._about))
             raise CourseError(f"There is no exercise {identifier!r}. This lesson has {known}.")
@@ -178,7 +216,16 @@ class Lab:
                 else f"The answer is {about['right']}."
             )
             rows.append(("Prediction", f"{lead} {about['why']}"))
+        rows.append(("Lesson", self._how_far(about["id"].partition(".")[0])))
         return Card(Mood.PASS, passing(about["id"], about["title"]), tuple(rows), passed=True)
+
+    def _how_far(self, lesson: str) -> str:
+        """How much of a lesson is done, and what is next."""
+        done = Progress(self._home).done()
+        there = [name for name in self._about if name.startswith(f"{lesson}.")]
+        left = [name for name in there if name not in done]
+        following = f"Next is {left[0]}." if left else "The lesson is done."
+        return f"{len(there) - len(left)} of {len(there)} exercises solved. {following}"
 
     def _failed(
         self, about: Mapping[str, Any], record: Record, verdict: Mapping[str, Any], tries: int
@@ -189,7 +236,7 @@ class Lab:
         if record.entry(about["id"]).get("hints", 0) < min(tries, about["hints"]):
             rows.append(self._next_hint(about, record))
         else:
-            rows.append(("Hint", f'`lab.hint("{about["id"]}")` shows the next one.'))
+            rows.append(("Hint", self._for_hints(about["id"])))
         return Card(Mood.FAIL, f"{about['id']} {about['title']}: not yet", tuple(rows))
 
     def _next_hint(self, about: Mapping[str, Any], record: Record) -> tuple[str, str]:
@@ -234,4 +281,5 @@ def connect() -> Lab:
     shell = _shell()
     if shell is not None:
         shell.register_magic_function(lab.real_aws.cell, magic_kind="cell", magic_name="real_aws")
+        shell.events.register("post_run_cell", lab.notice)
     return lab

@@ -6,13 +6,19 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from aurora_lab.region.clock import timestamp
 from aurora_lab.region.home import Home
 
 MAX_BYTES = 64_000
 """The longest evidence of one exercise, as JSON."""
+
+
+LOCK_SECONDS = 10.0
 
 
 class NotPlainError(Exception):
@@ -93,16 +99,41 @@ class Record:
 
         return int(self._change(exercise, step))
 
+    def tries(self, exercise: str) -> int:
+        """How often an exercise has failed."""
+        found = self.entry(exercise).get("tries", 0)
+        return found if isinstance(found, int) else 0
+
+    def forget(self, exercise: str) -> None:
+        """An exercise begins anew; its prediction stands."""
+
+        def clear(item: dict[str, Any]) -> None:
+            for name in set(item) - {"prediction"}:
+                del item[name]
+
+        self._change(exercise, clear)
+
+    def set_aside(self, stamp: str) -> Path | None:
+        """The lesson begins anew: the record goes to a name with this stamp; None where there is none."""
+        kept = self.path.with_suffix(f".{stamp}.json")
+        try:
+            self.path.rename(kept)
+        except FileNotFoundError:
+            return None
+        return kept
+
     def _change(self, exercise: str, change: Any) -> Any:
-        everything = self._read()
-        entry = everything.get(exercise)
-        if not isinstance(entry, dict):
-            entry = everything[exercise] = {}
-        result = change(entry)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(f".{secrets.token_hex(4)}")
-        temporary.write_text(json.dumps(everything, indent=1))
-        temporary.replace(self.path)
+        # A notebook and `aurora-lab watch` may both be at it.
+        with FileLock(self.path.with_suffix(".lock"), timeout=LOCK_SECONDS):
+            everything = self._read()
+            entry = everything.get(exercise)
+            if not isinstance(entry, dict):
+                entry = everything[exercise] = {}
+            result = change(entry)
+            temporary = self.path.with_suffix(f".{secrets.token_hex(4)}")
+            temporary.write_text(json.dumps(everything, indent=1))
+            temporary.replace(self.path)
         return result
 
     def _read(self) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from stand_in_region import Run
 from aurora_lab.cli import context, diagnosis
 from aurora_lab.cli.diagnosis import Level
 from aurora_lab.cli.failure import sentence_for
+from aurora_lab.course.progress import Progress
+from aurora_lab.course.record import Record
 from aurora_lab.region.home import Home
 
 Usage = namedtuple("Usage", "total used free")
@@ -158,6 +160,33 @@ def test_reset_of_a_lesson_says_where_the_work_is(run: Run, workspace: Path) -> 
     (backup,) = (workspace / "backups").iterdir()
     assert backup.read_text() == "my work"
     assert str(backup) in result.stdout
+
+
+def test_reset_of_a_lesson_begins_it_anew_and_keeps_what_was_noted(run: Run, home: Home) -> None:
+    Record(home, "05").predict("05.1", "a")
+    for exercise in ("05.1", "07.1"):
+        Progress(home).passed(exercise)
+    result = run("reset", "05")
+    assert Record(home, "05").all() == {}
+    (kept,) = (home.folder / "course").glob("lesson-05.*.json")
+    assert "prediction" in kept.read_text()
+    assert str(kept) in result.stdout
+    assert list(Progress(home).done()) == ["07.1"]
+
+
+def test_reset_of_the_region_keeps_what_was_solved(run: Run, home: Home) -> None:
+    Progress(home).passed("05.1")
+    home.log.write_text("a region was here")
+    run("reset", "--yes")
+    assert not home.log.exists()
+    assert list(Progress(home).done()) == ["05.1"]
+    assert "nothing to reset" in run("reset", "--yes").stdout
+
+
+def test_progress_says_what_is_done_and_where_it_is_kept(run: Run, home: Home) -> None:
+    result = run("progress")
+    assert "05 hands on psql:" in result.stdout
+    assert f"Kept in {home.folder / 'progress.txt'}." in result.stderr
 
 
 def test_logs_show_the_end_and_nothing_else(run: Run, home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,8 +13,9 @@ import pytest
 
 from aurora_lab.course.cards import Card, Mood
 from aurora_lab.course.checker import CheckerGoneError
-from aurora_lab.course.lab import Lab
-from aurora_lab.course.places import CourseError
+from aurora_lab.course.lab import RAISE_VARIABLE, CheckFailedError, Lab
+from aurora_lab.course.places import VARIABLE, CourseError
+from aurora_lab.course.record import Record
 from aurora_lab.region.home import Home
 
 ABOUT = {
@@ -136,6 +138,45 @@ def test_whatever_breaks_is_a_card(notebook: Notebook, error: Exception) -> None
 
 def test_a_map_without_a_region_says_what_to_do(notebook: Notebook) -> None:
     assert "aurora-lab start" in repr(notebook.lab.map())
+
+
+def test_a_pass_is_noted_and_progress_shows_it(
+    notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = {"aurora_lab": {"role": "check", "exercise": "99.1"}}
+    (tmp_path / "lessons").mkdir()
+    (tmp_path / "lessons" / "99_one.ipynb").write_text(
+        json.dumps({"metadata": {}, "cells": [{"metadata": mark}]})
+    )
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    assert "○ 0 of 1" in repr(notebook.lab.progress())
+    notebook.variables["x"] = 3
+    assert "1 of 1 exercises solved. The lesson is done." in repr(notebook.lab.check("99.1"))
+    assert "● 1 of 1" in repr(notebook.lab.progress())
+
+
+def test_variables_are_kept_after_each_cell_for_those_who_check_from_outside(
+    notebook: Notebook, tmp_path: Path
+) -> None:
+    record = Record(Home(tmp_path), "99")
+    notebook.variables["x"] = 3
+    notebook.lab.notice()
+    assert record.all() == {}, "which variables are wanted is not known yet"
+    notebook.lab.follow("99")
+    for value, kept in ((4, 4), (object(), 4), (None, 4), ([1, {"a": 2}], [1, {"a": 2}])):
+        notebook.variables["x"] = value
+        notebook.lab.notice()
+        assert record.entry("99.1")["evidence"] == {"x": kept}
+
+
+def test_a_tool_that_sees_only_exceptions_is_told_by_one(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RAISE_VARIABLE, "raise")
+    with pytest.raises(CheckFailedError, match=r"99\.1 One: not yet"):
+        notebook.lab.check("99.1")
+    notebook.variables["x"] = 3
+    assert notebook.lab.check("99.1").passed
 
 
 def test_an_unknown_exercise_is_named(notebook: Notebook) -> None:
