@@ -23,6 +23,7 @@ COMMANDS = {
     "env": ("connect", "Print shell lines that lead AWS clients and psql to the region."),
     "psql": ("connect", "Connect to a cluster with psql."),
     "doctor": ("doctor", "Say what this machine has and lacks, and what to do."),
+    "watch": ("watching", "Check a lesson at each save, with keys for hints, solutions and more."),
     "progress": ("progressing", "Show what is done of each lesson."),
     "reset": ("resetting", "Start afresh: the whole region, or one lesson. Nothing is deleted."),
     "build": ("building", "Build the lessons' notebooks from their sources (for those who write them)."),

@@ -138,6 +138,12 @@ class Workspace:
         _write(self.manifest, json.dumps({"version": 1, "files": known}, indent=1, sort_keys=True).encode())
         return backup
 
+    def keep(self, path: Path, now: datetime) -> Path:
+        """Keep a copy of a file of the learner's under a dated name; return it. Raises OSError."""
+        backup = self._free(f"{BACKUPS}/{path.stem}.{now:%Y-%m-%d-%H%M%S}{path.suffix}")
+        _write(backup, path.read_bytes())
+        return backup
+
     def _refresh_one(self, name: str, content: bytes, known: dict[str, str], report: Report) -> None:
         target = self.folder / name
         new = _digest(name, content)

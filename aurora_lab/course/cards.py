@@ -37,7 +37,11 @@ class Card:
             # A line break in the text stays one: hints hold commands.
             first, *more = text.splitlines() or [""]
             rest = " " * len(head)
-            lines += textwrap.wrap(first, WIDTH, initial_indent=head, subsequent_indent=rest) or [head]
+            # A command must not be broken at its hyphens: it would be copied that way.
+            wrapped = textwrap.wrap(
+                first, WIDTH, initial_indent=head, subsequent_indent=rest, break_on_hyphens=False
+            )
+            lines += wrapped or [head]
             lines += [rest + line for line in more]
         return "\n".join(lines)
 

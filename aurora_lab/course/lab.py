@@ -100,7 +100,8 @@ class Lab:
     def hint(self, exercise: str) -> Card:
         """Show the next hint of an exercise; after the last one, the last one again."""
         about = self._exercise(exercise)
-        return Card(Mood.NOTE, about["title"], (self._next_hint(about, self._record(exercise)),))
+        title = f"{about['id']} {about['title']}"
+        return Card(Mood.NOTE, title, (self._next_hint(about, self._record(exercise)),))
 
     @_card_instead_of_error
     def predict(self, exercise: str, letter: str) -> Card:
