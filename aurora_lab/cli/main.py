@@ -26,6 +26,7 @@ COMMANDS = {
     "watch": ("watching", "Check a lesson at each save, with keys for hints, solutions and more."),
     "progress": ("progressing", "Show what is done of each lesson."),
     "reset": ("resetting", "Start afresh: the whole region, or one lesson. Nothing is deleted."),
+    "checkpoint": ("joining", "Bring the region and your notebook to the start of a lesson."),
     "build": ("building", "Build the lessons' notebooks from their sources (for those who write them)."),
     "bench": ("bench_command", "Measure the lab on this machine, each figure against its floor."),
 }

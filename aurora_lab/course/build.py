@@ -21,10 +21,12 @@ from nbclient.exceptions import CellExecutionError
 
 from aurora_lab.course import notebooks
 from aurora_lab.course.cards import reference
+from aurora_lab.course.checkpoint import begin
 from aurora_lab.course.exercises import Lesson, load_lesson
 from aurora_lab.course.fresh import fresh_region
 from aurora_lab.course.lint import lint
 from aurora_lab.course.places import CourseError, Places
+from aurora_lab.course.runner import Runner
 from aurora_lab.course.source import (
     INSTRUCTOR,
     LEARNERS,
@@ -35,6 +37,7 @@ from aurora_lab.course.source import (
     read_source,
     without_solution,
 )
+from aurora_lab.course.surroundings import say
 
 SCHEMA = 3
 """Of nbgrader's cell metadata."""
@@ -180,6 +183,7 @@ def build(places: Places, number: str, *, check: bool) -> list[str]:
         ]
     target.write_text(notebooks.dumps(learners))
     with fresh_region() as region:
+        begin(lesson, Runner(region.workspace, region.environment(), lesson.id, say))
         execute(solved, region.environment(), region.workspace)
         scrub(solved, {str(region.home.folder): "HOME", str(region.workspace): "."})
     solved.metadata["language_info"] = {"name": "python"}

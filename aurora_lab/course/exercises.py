@@ -9,6 +9,8 @@ A lesson's checks stand in `checks/lesson_NN.py`, one function an exercise:
         ...
         return Passed("what was seen")
 
+A lesson that does not start from an empty region has its start there too, as a cell: `BEGIN = "..."`.
+
 A check is given a view of the region and the notebook's evidence, both plain data from outside the learner's
 process, and changes nothing. Its mistakes have names: a name that is in `wrong` takes its explanation from
 there, and a test proves that this wrong answer fails with this name.
@@ -162,6 +164,8 @@ class Lesson:
 
     id: str
     exercises: Mapping[str, Exercise] = field(default_factory=dict)
+    begin: str = ""
+    """A cell that makes, in an empty region, what the lesson starts from: `BEGIN` in its check file."""
 
     def __getitem__(self, exercise_id: str) -> Exercise:
         """The exercise. Raises CourseError where there is none of this id."""
@@ -183,7 +187,7 @@ def load_lesson(path: Path) -> Lesson:
     exercises = {item.id: item for item in found}
     if len(exercises) != len(found):
         raise CourseError(f"{path} defines an exercise twice.")
-    return Lesson(found[0].lesson, exercises)
+    return Lesson(found[0].lesson, exercises, str(getattr(module, "BEGIN", "")))
 
 
 def _load_module(path: Path) -> ModuleType:
