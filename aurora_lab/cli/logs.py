@@ -11,6 +11,7 @@ import click
 from aurora_lab.cli import context
 from aurora_lab.cli.failure import LabError
 from aurora_lab.cli.options import home_option
+from aurora_lab.region.databases import server_of
 from aurora_lab.region.home import Home
 from aurora_lab.region.store import Store
 
@@ -48,12 +49,13 @@ def _server_log(home: Home, instance: str) -> Path:
     try:
         found = store.get("DBInstance", instance.lower())
         there = [str(item["DBInstanceIdentifier"]) for item in store.all("DBInstance")]
-        cluster = store.get("DBCluster", found["DBClusterIdentifier"].lower()) if found else None
+        cluster = store.get("DBCluster", found.get("DBClusterIdentifier", "").lower()) if found else None
     finally:
         store.close()
-    if found is None or cluster is None:
+    if found is None:
         raise LabError(f"There is no instance {instance!r}. Those there are: {', '.join(there) or 'none'}.")
-    resource, server = str(cluster["DbClusterResourceId"]), str(found["DbiResourceId"])
+    resource = str(cluster["DbClusterResourceId"] if cluster else found["_lab"]["plane"])
+    server = server_of(found)
     return home.data / "clusters" / resource.lower() / "instances" / f"{server.lower()}.log"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from aurora_lab.endpoints import names
 from aurora_lab.endpoints.zone import Record, Target
+from aurora_lab.region.databases import is_database
 from aurora_lab.region.identity import Identity
 from aurora_lab.region.store import Document, Store
 
@@ -24,7 +25,20 @@ def records(store: Store, identity: Identity, serving: Serving) -> dict[str, Rec
         custom = [item for item in endpoints if item["DBClusterIdentifier"] == identifier]
         for record in _cluster_records(cluster, members, custom, identity, serving):
             zone[record.name] = record
+    for instance in instances:
+        if is_database(instance):
+            record = _database_record(instance, identity)
+            zone[record.name] = record
     return zone
+
+
+def _database_record(instance: Document, identity: Identity) -> Record:
+    """The one name of an RDS DB instance. Its standby has none, and gets this one at a failover (FACTS 4.2)."""
+    name = names.instance_endpoint(instance["DBInstanceIdentifier"], identity.dns_id, identity.region)
+    status = instance["DBInstanceStatus"]
+    if status in ("creating", "stopping", "stopped", "starting"):
+        return Record(name, (), f"DB instance {instance['DBInstanceIdentifier']} is {status}")
+    return Record(name, (_target(instance),))
 
 
 def _cluster_records(

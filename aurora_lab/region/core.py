@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from aurora_lab.cluster.database import DatabasePlane
 from aurora_lab.cluster.plane import ClusterPlane
 from aurora_lab.cluster.template import Template
 from aurora_lab.endpoints.certificates import Authority
@@ -17,11 +18,14 @@ from aurora_lab.endpoints.router import Router
 from aurora_lab.endpoints.zone import Zone
 from aurora_lab.region.addresses import records
 from aurora_lab.region.clock import LabClock, timestamp
+from aurora_lab.region.database_steps import next_database_step
+from aurora_lab.region.database_worker import DatabaseWorker
+from aurora_lab.region.databases import is_database, servers_of
 from aurora_lab.region.home import Home
 from aurora_lab.region.identity import Identity, load_identity
 from aurora_lab.region.journal import Journal, NotingResolver
 from aurora_lab.region.lifecycle import next_step
-from aurora_lab.region.ports import free_server_port, router_address
+from aurora_lab.region.ports import free_server_port, is_free, router_address
 from aurora_lab.region.store import Document, Store
 from aurora_lab.region.worker import ClusterWorker
 from aurora_lab.runtime.base import Runtime
@@ -174,6 +178,10 @@ class Region:
         if cluster is not None:
             self._worker(cluster["DbClusterResourceId"]).wake()
 
+    def wake_database(self, plane: str) -> None:
+        """Have the worker of an RDS DB instance's family look at once; it is made if there is none."""
+        self._worker(plane).wake()
+
     def parameters_changed(self, _kind: str, _group: str) -> None:
         """A parameter group was changed: each worker compares what applies with what was applied."""
         with self._workers_lock:
@@ -185,14 +193,23 @@ class Region:
         """The worker of a cluster."""
         return self._worker(cluster["DbClusterResourceId"])
 
+    def worker_of_instance(self, instance: Document) -> ClusterWorker:
+        """The worker of an instance, be it of a cluster or of RDS."""
+        if is_database(instance):
+            return self._worker(instance["_lab"]["plane"])
+        cluster = self.store.get("DBCluster", instance["DBClusterIdentifier"])
+        assert cluster is not None, "an Aurora instance has a cluster"
+        return self.worker_of(cluster)
+
     def free_port(self) -> int:
         """A port for a new server. Raises NoPortError."""
-        taken = {item["_lab"]["port"] for item in self.store.all("DBInstance")}
+        taken = {port for item in self.store.all("DBInstance") for port in servers_of(item).values()}
         return free_server_port(taken)
 
     def plane(self, resource_id: str) -> ClusterPlane:
-        """The servers of one cluster."""
-        return ClusterPlane(
+        """The servers of one cluster or, by an instance's resource id, of one RDS DB instance."""
+        kind = DatabasePlane if resource_id.lower().startswith("db-") else ClusterPlane
+        return kind(
             self.runtime,
             self.home.data / "clusters" / resource_id.lower(),
             self.template,
@@ -211,9 +228,16 @@ class Region:
         preferred = (kept["host"], kept["port"]) if kept else None
         self.router_address = router_address(preferred)
         self.router.start(*self.router_address)
+        for port in self._own_ports() - set(self.router.ports()):
+            # One that somebody else has taken meanwhile is left to them; the default port leads there too.
+            if is_free(self.router_address[0], port):
+                self.router.listen(port)
         self.store.put("Region", "router", {"host": self.router_address[0], "port": self.router_address[1]})
         for cluster in self.store.all("DBCluster"):
             self._worker(cluster["DbClusterResourceId"]).wake()
+        for instance in self.store.all("DBInstance"):
+            if is_database(instance):
+                self.wake_database(instance["_lab"]["plane"])
         self.touch()
 
     def close(self, stop_servers: bool = True) -> None:
@@ -236,15 +260,25 @@ class Region:
         with self._workers_lock:
             worker = self._workers.get(resource_id)
             if worker is None:
-                worker = self._workers[resource_id] = ClusterWorker(self, resource_id, next_step)
+                if resource_id.startswith("db-"):
+                    worker = DatabaseWorker(self, resource_id, next_database_step)
+                else:
+                    worker = ClusterWorker(self, resource_id, next_step)
+                self._workers[resource_id] = worker
                 worker.start()
         return worker
 
     def _backends(self) -> list[tuple[str, int]]:
         return [("127.0.0.1", item["_lab"]["port"]) for item in self.store.all("DBInstance")]
 
+    def _own_ports(self) -> set[int]:
+        """Ports that clusters and RDS instances were given instead of the default one."""
+        databases = [item for item in self.store.all("DBInstance") if is_database(item)]
+        ports = [item["Endpoint"]["Port"] for item in databases]
+        return {*ports, *(item["Port"] for item in self.store.all("DBCluster"))}
+
     def _end_strays(self) -> None:
-        known = {item["DbiResourceId"].lower() for item in self.store.all("DBInstance")}
+        known = {server.lower() for item in self.store.all("DBInstance") for server in servers_of(item)}
         for server in self.runtime.strays(self.home.data, known):
             log.warning("ending server %s, which belongs to no instance", server.spec.name)
             with suppress(ProcessLookupError):

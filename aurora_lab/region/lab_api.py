@@ -17,6 +17,8 @@ from werkzeug.wrappers import Request, Response
 
 from aurora_lab.cluster.types import NotReachableError
 from aurora_lab.region.core import Region
+from aurora_lab.region.database_status import databases_status
+from aurora_lab.region.databases import server_of
 from aurora_lab.region.home import TOKEN_HEADER
 from aurora_lab.region.rds.cluster_documents import members
 from aurora_lab.region.store import Document
@@ -98,6 +100,7 @@ class LabApi:
             "port": port,
             "memory_bytes": _own_memory(),
             "clusters": [self._cluster(item) for item in region.store.all("DBCluster")],
+            "databases": databases_status(region),
         }
 
     def connections(self, host: str | None) -> dict[str, Any]:
@@ -167,21 +170,19 @@ class LabApi:
             raise LabError("The scale of the lab clock must be a number from 0.1 to 1000.") from error
         return {"scale": self._region.clock.scale}
 
-    def _find(self, body: dict[str, Any]) -> tuple[Document, Document]:
+    def _find(self, body: dict[str, Any]) -> Document:
         store = self._region.store
         instance = store.get("DBInstance", str(body.get("instance", "")).lower())
         if instance is None:
             names = ", ".join(item["DBInstanceIdentifier"] for item in store.all("DBInstance"))
             raise LabError(f"There is no instance {body.get('instance')!r}. There are: {names or 'none'}.")
-        cluster = store.get("DBCluster", instance["DBClusterIdentifier"])
-        assert cluster is not None, "an Aurora instance has a cluster"
-        return cluster, instance
+        return instance
 
     def _fault(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Do to a server what a failing machine would do."""
-        cluster, instance = self._find(body)
-        worker = self._region.worker_of(cluster)
-        server = worker.plane.server(instance["DbiResourceId"])
+        """Do to a server what a failing machine would do; with `standby`, to that of a Multi-AZ instance."""
+        instance = self._find(body)
+        worker = self._region.worker_of_instance(instance)
+        server = worker.plane.server(self._server(instance, body))
         if server is None:
             raise LabError(f"The server of {instance['DBInstanceIdentifier']} does not run.")
         actions = {"kill": server.kill, "freeze": server.freeze, "thaw": server.thaw}
@@ -191,13 +192,24 @@ class LabApi:
         worker.wake()
         return {"instance": instance["DBInstanceIdentifier"], "action": body["action"]}
 
+    def _server(self, instance: Document, body: dict[str, Any]) -> str:
+        """The resource id of the server that is meant."""
+        if not body.get("standby"):
+            return server_of(instance)
+        standby = instance["_lab"].get("standby")
+        if not standby:
+            raise LabError(
+                f"{instance['DBInstanceIdentifier']} has no standby: it is not a Multi-AZ instance."
+            )
+        return str(standby["resource"])
+
     def _sql(self, body: dict[str, Any]) -> dict[str, Any]:
         """Run one statement as the administrator on one instance: how a check looks at a database."""
-        cluster, instance = self._find(body)
-        plane = self._region.worker_of(cluster).plane
-        database = str(body.get("database") or cluster.get("DatabaseName") or "postgres")
+        instance = self._find(body)
+        plane = self._region.worker_of_instance(instance).plane
+        database = str(body.get("database") or instance.get("DBName") or "postgres")
         try:
-            with plane.connect(instance["DbiResourceId"], dbname=database) as connection:
+            with plane.connect(self._server(instance, body), dbname=database) as connection:
                 connection.execute("SET statement_timeout = '10s'")
                 cursor = connection.execute(str(body.get("sql", "")), body.get("parameters"))
                 rows = cursor.fetchall() if cursor.description else []

@@ -1,10 +1,10 @@
-"""Events, told with Aurora's own ids, categories and texts."""
+"""Events, told with AWS's own ids, categories and texts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aurora_lab.region.rds.event_texts import EVENTS
+from aurora_lab.region.rds.event_texts import EVENTS, MULTI_AZ_EVENTS
 
 if TYPE_CHECKING:
     from aurora_lab.region.core import Region
@@ -15,7 +15,7 @@ def notify(region: Region, event_id: str, identifier: str, **values: str) -> Non
 
     An event whose text is not known is not made up: nothing is logged for it.
     """
-    known = EVENTS.get(event_id)
+    known = EVENTS.get(event_id) or MULTI_AZ_EVENTS.get(event_id)
     if known is not None:
         message = known.text.format(**values)
         region.add_event(known.source_type, identifier, list(known.categories), message, event_id)

@@ -73,7 +73,7 @@ class ClusterActions:
             )
             check_subnet_group(region, asked.get("DBSubnetGroupName"))
             cluster = new_cluster(region, identifier, asked)
-            _listen(region, cluster["Port"])
+            listen(region, cluster["Port"])
             region.store.put("DBCluster", identifier, cluster)
             tags_at_creation(region, cluster["DBClusterArn"], asked.get("Tags"))
         region.touch()
@@ -115,7 +115,7 @@ class ClusterActions:
                 cluster["DBClusterParameterGroup"] = parameter_group(region, group, family)
             _set_plain(cluster, asked)
             if (port := asked.get("Port")) is not None and port != cluster["Port"]:
-                _listen(region, port)
+                listen(region, port)
                 cluster["Port"] = port
                 for instance in members(region, cluster):
                     instance["Endpoint"]["Port"] = port
@@ -299,8 +299,8 @@ def _set_plain(cluster: Document, asked: dict[str, Any]) -> None:
         cluster["StorageType"] = storage
 
 
-def _listen(region: Region, port: int) -> None:
-    """Have the router answer on a cluster's own port as well."""
+def listen(region: Region, port: int) -> None:
+    """Have the router answer on one more port. Raises InvalidParameterValue for one in use."""
     host = region.router_address[0]
     if port == region.default_port or port in region.router.ports():
         return

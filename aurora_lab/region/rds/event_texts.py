@@ -2,7 +2,7 @@
 
 Source: UG USER_Events.Messages (copy of 2026-04-13); rows that a lesson teaches are also in the fact table
 (FACTS 3.20, 4.18, 5.20, 7.1, 7.3, 7.4, 7.5). The texts are AWS's word for word; `{…}` is what AWS fills in.
-RDS-EVENT-0049 is not here: it is not an Aurora event (FACTS 7.2).
+RDS-EVENT-0049 is not among Aurora's: it is one of RDS Multi-AZ (FACTS 7.2).
 """
 
 from __future__ import annotations
@@ -169,6 +169,15 @@ EVENTS: Final[Mapping[str, Event]] = {
     ),
 }
 
+# Of RDS Multi-AZ instances; none of them is an Aurora event (FACTS 4.19, 7.2).
+MULTI_AZ_EVENTS: Final[Mapping[str, Event]] = {
+    "RDS-EVENT-0013": _event(INSTANCE, "failover", "Multi-AZ instance failover started."),
+    "RDS-EVENT-0049": _event(INSTANCE, "failover", "Multi-AZ instance failover completed."),
+    "RDS-EVENT-0050": _event(INSTANCE, "failover", "Multi-AZ instance activation started."),
+    "RDS-EVENT-0051": _event(INSTANCE, "failover", "Multi-AZ instance activation completed."),
+    "RDS-EVENT-0065": _event(INSTANCE, "failover", "Recovered from partial failover."),
+}
+
 CATEGORIES: Final[Mapping[str, tuple[str, ...]]] = {
     # The same page's headings, less what belongs to other engines only.
     INSTANCE: (
@@ -177,6 +186,7 @@ CATEGORIES: Final[Mapping[str, tuple[str, ...]]] = {
         "configuration change",
         "creation",
         "deletion",
+        "failover",
         "failure",
         "global database",
         "low storage",

@@ -6,9 +6,11 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from aurora_lab.endpoints import names
+from aurora_lab.region.databases import is_database
 from aurora_lab.region.identity import random_id
 from aurora_lab.region.rds.cluster_documents import DEFAULT_MAINTENANCE_WINDOW
 from aurora_lab.region.rds.common import public
+from aurora_lab.region.rds.database_documents import replication
 from aurora_lab.region.store import Document
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ def show_instance(region: Region, instance: Document) -> dict[str, Any]:
     if instance["DBInstanceStatus"] == "creating":
         # AWS shows the endpoint once there is one.
         shown.pop("Endpoint", None)
+    if is_database(instance):
+        shown |= replication(region, instance)
     tags = region.store.get("Tags", instance["DBInstanceArn"])
     shown["TagList"] = tags["TagList"] if tags else []
     return shown

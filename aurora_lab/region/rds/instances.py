@@ -50,13 +50,13 @@ OF_THE_CLUSTER = (
 """What an Aurora instance takes from its cluster and cannot be given itself."""
 
 
+def _cluster_names(item: Document) -> list[str]:
+    cluster, name = item.get("DBClusterIdentifier"), item["DBInstanceIdentifier"]
+    return [cluster, item["DBInstanceArn"].replace(f":db:{name}", f":cluster:{cluster}")] if cluster else []
+
+
 INSTANCE_FILTERS: dict[str, Callable[[Document], Any]] = {
-    "db-cluster-id": lambda item: [
-        item["DBClusterIdentifier"],
-        item["DBInstanceArn"].replace(
-            f":db:{item['DBInstanceIdentifier']}", f":cluster:{item['DBClusterIdentifier']}"
-        ),
-    ],
+    "db-cluster-id": _cluster_names,
     "db-instance-id": lambda item: [item["DBInstanceIdentifier"], item["DBInstanceArn"]],
     "dbi-resource-id": lambda item: item["DbiResourceId"],
     "domain": lambda _item: [],
@@ -86,7 +86,7 @@ class InstanceActions:
                 )
             check_engine_version(region, Engine, asked.get("EngineVersion") or cluster["EngineVersion"])
             siblings = members(region, cluster)
-            _check_quotas(region, identifier, siblings)
+            check_quotas(region, identifier, siblings)
             if DBInstanceClass == "db.serverless" and "ServerlessV2ScalingConfiguration" not in cluster:
                 raise rules.combination(
                     "Set the Serverless v2 scaling configuration on the parent DB cluster "
@@ -327,7 +327,8 @@ def _check_modification(asked: dict[str, Any]) -> None:
         raise rules.invalid(f"Invalid MonitoringInterval: it must be one of {MONITORING_INTERVALS}.")
 
 
-def _check_quotas(region: Region, identifier: str, siblings: list[Document]) -> None:
+def check_quotas(region: Region, identifier: str, siblings: list[Document]) -> None:
+    """Raises DBInstanceAlreadyExistsFault, InstanceQuotaExceededFault, InvalidDBClusterStateFault."""
     if region.store.get("DBInstance", identifier):
         raise fault("DBInstanceAlreadyExistsFault", "DB instance already exists")
     if len(region.store.all("DBInstance")) >= INSTANCE_QUOTA:

@@ -8,9 +8,9 @@ from aurora_lab.region.rds.account import AccountActions
 from aurora_lab.region.rds.certificates import CertificateActions
 from aurora_lab.region.rds.cluster_endpoints import ClusterEndpointActions
 from aurora_lab.region.rds.clusters import ClusterActions
+from aurora_lab.region.rds.database_actions import DatabaseActions
 from aurora_lab.region.rds.engines import EngineActions
 from aurora_lab.region.rds.events import EventActions
-from aurora_lab.region.rds.instances import InstanceActions
 from aurora_lab.region.rds.maintenance import MaintenanceActions
 from aurora_lab.region.rds.orderable import OrderableActions
 from aurora_lab.region.rds.parameters import ParameterActions
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 class RdsProvider(
     ClusterActions,
-    InstanceActions,
+    DatabaseActions,
     ClusterEndpointActions,
     ParameterActions,
     EngineActions,
