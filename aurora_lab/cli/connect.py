@@ -67,8 +67,9 @@ def psql_command(
 ) -> None:
     """Connect to CLUSTER with psql.
 
-    ENDPOINT is writer (the default), reader, the name of an instance, or that of a custom endpoint. What
-    follows -- goes to psql: aurora-lab psql my-cluster reader -- -c 'SELECT 1'
+    ENDPOINT is writer (the default), reader, the name of an instance, or that of a custom endpoint. An RDS DB
+    instance is named in CLUSTER's place, and has one endpoint. What follows -- goes to psql:
+    aurora-lab psql my-cluster reader -- -c 'SELECT 1'
 
     psql asks for the password, unless PGPASSWORD or ~/.pgpass has it.
     """
@@ -87,7 +88,7 @@ def psql_command(
 
 
 def _describe(state: Mapping[str, Any], wanted: str) -> Mapping[str, Any]:
-    clusters = state.get("clusters") or []
+    clusters = [*(state.get("clusters") or []), *(state.get("databases") or [])]
     for cluster in clusters:
         if str(cluster["id"]).lower() == wanted.lower():
             return dict(cluster)
@@ -97,6 +98,8 @@ def _describe(state: Mapping[str, Any], wanted: str) -> Mapping[str, Any]:
 
 
 def _host(cluster: Mapping[str, Any], wanted: str) -> str:
+    if "instances" not in cluster:
+        return _database_host(cluster, wanted)
     instances = cluster.get("instances") or []
     if wanted == "writer":
         return str(cluster["endpoint"])
@@ -114,6 +117,20 @@ def _host(cluster: Mapping[str, Any], wanted: str) -> str:
         f"The cluster {cluster['id']} has no instance or endpoint {wanted!r}. "
         f"There are: {', '.join((*ENDPOINTS, *(str(item['id']) for item in (*instances, *customs))))}."
     )
+
+
+def _database_host(database: Mapping[str, Any], wanted: str) -> str:
+    """The one name of an RDS DB instance; its standby has none."""
+    if wanted not in ("writer", str(database["id"]).lower()):
+        raise LabError(
+            f"{database['id']} is an RDS DB instance and has one endpoint: leave {wanted!r} out. "
+            "A read replica is an instance of its own."
+        )
+    if not database.get("endpoint"):
+        raise LabError(
+            f"{database['id']} has no endpoint yet: it is {database.get('status')}. Try again in a moment."
+        )
+    return str(database["endpoint"])
 
 
 def _names(items: list[Mapping[str, Any]]) -> str:

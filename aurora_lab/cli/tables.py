@@ -11,19 +11,25 @@ from rich.text import Text
 
 WIDE = 100
 """Characters a line from which on every column is shown."""
-GOOD = frozenset({"available", "running"})
+GOOD = frozenset({"available", "running", "synchronous"})
 BAD = frozenset({"failed", "stopped", "storage-full", "inaccessible-encryption-credentials"})
 
 
 def show_status(state: Mapping[str, Any], console: Console) -> None:
     """Print what `/_lab/status` answered."""
     console.print(_summary(state))
-    clusters = state.get("clusters") or []
-    if not clusters:
+    clusters, databases = state.get("clusters") or [], state.get("databases") or []
+    if not clusters and not databases:
         console.print("There is no cluster yet. Make one with `aws rds create-db-cluster`, or open a lesson.")
     for cluster in clusters:
         console.print()
         _show_cluster(cluster, console)
+    if databases:
+        console.print()
+        console.print(Text("RDS DB instances", "bold"))
+        for database in databases:
+            console.print(f"  endpoint  {database.get('endpoint') or '-'}  port {database.get('port')}")
+        console.print(_databases(databases))
 
 
 def megabytes(size: object) -> str:
@@ -38,11 +44,13 @@ def _summary(state: Mapping[str, Any]) -> Table:
     rows.add_row("Region", f"{state.get('region')} at {state.get('url')}, process {state.get('pid')}")
     rows.add_row("Runtime", f"{runtime}; PostgreSQL {state.get('postgresql')}")
     rows.add_row("Lab clock", f"{_clock(state)}documented durations pass {state.get('scale'):g} times faster")
-    servers = sum(
-        instance.get("memory_bytes") or 0
-        for cluster in state.get("clusters") or []
-        for instance in cluster.get("instances") or []
-    )
+    databases = state.get("databases") or []
+    everybody = [
+        *(instance for cluster in state.get("clusters") or [] for instance in cluster.get("instances") or []),
+        *databases,
+        *(item["standby"] for item in databases if item.get("standby")),
+    ]
+    servers = sum(item.get("memory_bytes") or 0 for item in everybody)
     rows.add_row("Memory", f"region {megabytes(state.get('memory_bytes'))}, servers {megabytes(servers)}")
     rows.add_row("Endpoints", f"every name leads to {state.get('address')}:{state.get('port')}")
     return rows
@@ -92,6 +100,38 @@ def _instances(instances: list[Mapping[str, Any]], wide: bool) -> Table:
     for item in instances:
         table.add_row(*(cell(item) for _, cell in shown))
     return table
+
+
+def _databases(databases: list[Mapping[str, Any]]) -> Table:
+    """One row for each server: a standby has no name, and is shown below its instance."""
+    table = Table(box=None, padding=(0, 0, 0, 2), header_style="dim")
+    for heading in ("instance", "role", "status", "AZ", "class", "server", "lag", "memory"):
+        table.add_column(
+            heading, justify="right" if heading in ("lag", "memory") else "left", overflow="fold"
+        )
+    for item in databases:
+        role = f"replica of {item['source']}" if item.get("source") else "primary"
+        _database_row(table, item, str(item["id"]), role, _status(item.get("status")))
+        if standby := item.get("standby"):
+            state = "synchronous" if standby["synchronous"] else "being made"
+            _database_row(
+                table, {**standby, "class": item.get("class")}, "", "standby, serves nobody", _status(state)
+            )
+    return table
+
+
+def _database_row(table: Table, item: Mapping[str, Any], name: str, role: str, status: Text) -> None:
+    lag = item.get("lag_ms")
+    table.add_row(
+        name,
+        role,
+        status,
+        str(item.get("az") or "-"),
+        str(item.get("class") or "-"),
+        _status(item.get("server")),
+        "-" if lag is None else f"{lag:.0f} ms",
+        megabytes(item.get("memory_bytes")),
+    )
 
 
 def _status(word: object) -> Text:

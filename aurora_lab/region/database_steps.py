@@ -227,8 +227,7 @@ def _keep_primary(worker: DatabaseWorker, member: Document) -> bool:
     if private["synchronous"] and worker.plane.running(standby) and not worker.lost(standby):
         begin_database_failover(worker.region, member, planned=False)
         return True
-    worker.set_serving(server, False)
-    worker.plane.kill(server)
+    worker.end(server)
     start_primary(worker, member)
     notify(worker.region, "RDS-EVENT-0006", member["DBInstanceIdentifier"])
     return True
@@ -244,7 +243,7 @@ def _keep_standby(worker: DatabaseWorker, member: Document) -> bool:
         log.warning("the standby of %s is lost and is made again", member["DBInstanceIdentifier"])
         note(worker, member, synchronous=False)
         worker.database.set_synchronous(server_of(member), None)
-        worker.plane.kill(standby)
+        worker.end(standby)
         return True
     if private["synchronous"] and standby in worker.started:
         return False
@@ -289,6 +288,7 @@ def _fail_over(worker: DatabaseWorker, member: Document) -> bool:
         worker.database.fail_over(
             worker.server_spec(member, new), worker.server_spec(member, old), record["planned"]
         )
+        worker.end(old)
         worker.region.update("DBInstance", identifier, _change_places)
         worker.watch(new)
         worker.started.discard(old)

@@ -64,6 +64,12 @@ class DatabaseWorker(ClusterWorker):
             },
         )
 
+    def end(self, server: str) -> None:
+        """End a server that is lost; its next start is not held against its past."""
+        self.set_serving(server, False)
+        self.plane.kill(server)
+        self._silent_since.pop(server, None)
+
     def lost(self, server: str) -> bool:
         """Whether a server that this worker has seen live is dead, or has not answered for too long."""
         if server not in self.started:

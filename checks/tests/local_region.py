@@ -198,6 +198,27 @@ def delete_cluster(region: LocalRegion, name: str) -> None:
     rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
 
 
+def delete_databases(region: LocalRegion) -> None:
+    """Remove every RDS DB instance, whatever it is doing, and see that it is gone."""
+    rds = region.rds
+
+    def left() -> list[dict[str, Any]]:
+        return [item for item in rds.describe_db_instances()["DBInstances"] if item["Engine"] == "postgres"]
+
+    def at_rest() -> bool:
+        return all(item["DBInstanceStatus"] in ("available", "stopped") for item in left())
+
+    if not left():
+        return
+    eventually(at_rest, "every RDS DB instance is at rest")
+    for item in left():
+        name = item["DBInstanceIdentifier"]
+        if item["DeletionProtection"]:
+            rds.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False)
+        rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+    eventually(lambda: not left(), "the RDS DB instances are deleted")
+
+
 def short_folder() -> Path:
     """A folder that any user can reach, with a short path, in memory where that can be had."""
     base = "/dev/shm" if Path("/dev/shm").is_dir() else None

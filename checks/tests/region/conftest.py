@@ -9,7 +9,7 @@ import pytest
 
 from aurora_lab.runtime.base import RuntimeUnavailableError
 from aurora_lab.runtime.select import choose
-from local_region import LocalRegion, delete_clusters, local_region
+from local_region import LocalRegion, delete_clusters, delete_databases, local_region
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +36,7 @@ def embedded_region(_embedded_region: LocalRegion) -> Iterator[LocalRegion]:
     """The region on the embedded runtime; what a test leaves in it is removed."""
     yield _embedded_region
     delete_clusters(_embedded_region)
+    delete_databases(_embedded_region)
 
 
 @pytest.fixture
@@ -43,6 +44,7 @@ def containers_region(_containers_region: LocalRegion) -> Iterator[LocalRegion]:
     """The region on containers; what a test leaves in it is removed."""
     yield _containers_region
     delete_clusters(_containers_region)
+    delete_databases(_containers_region)
 
 
 @pytest.fixture(params=["embedded", pytest.param("containers", marks=pytest.mark.containers)])
