@@ -12,7 +12,7 @@ from records_region import (
     refused,
 )
 
-from aurora_lab.region.rds.event_texts import CATEGORIES, EVENTS
+from aurora_lab.region.rds.event_texts import CATEGORIES, EVENTS, MULTI_AZ_EVENTS
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -117,9 +117,22 @@ def test_events_are_in_auroras_own_words() -> None:
     assert {EVENTS[f"RDS-EVENT-00{n}"].categories for n in (69, 70, 71, 72, 73)} == {("failover",)}
 
 
+def test_the_events_of_rds_multi_az_are_not_aurora_s() -> None:
+    # FACTS 4.19, 7.2.
+    texts = {event_id.removeprefix("RDS-EVENT-"): event.text for event_id, event in MULTI_AZ_EVENTS.items()}
+    assert texts == {
+        "0013": "Multi-AZ instance failover started.",
+        "0049": "Multi-AZ instance failover completed.",
+        "0050": "Multi-AZ instance activation started.",
+        "0051": "Multi-AZ instance activation completed.",
+        "0065": "Recovered from partial failover.",
+    }
+    assert not EVENTS.keys() & MULTI_AZ_EVENTS.keys()
+
+
 def test_every_event_is_of_a_known_kind(call: Client) -> None:
     sources = call.model.shape_for("SourceType").enum
-    for event_id, event in EVENTS.items():
+    for event_id, event in {**EVENTS, **MULTI_AZ_EVENTS}.items():
         assert re.fullmatch(r"RDS-EVENT-\d{4}", event_id)
         assert event.source_type in sources
         assert set(event.categories) <= set(CATEGORIES[event.source_type]), event_id
