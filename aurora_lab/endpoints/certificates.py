@@ -12,7 +12,9 @@ trusts it, trusts it for nothing else.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import ipaddress
+import json
 import os
 import ssl
 import tempfile
@@ -20,12 +22,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from typing import TYPE_CHECKING
 
 from aurora_lab.endpoints.names import DOMAIN, normal
 from aurora_lab.endpoints.refusal import refusal_context
@@ -40,13 +37,14 @@ RENEW_BEFORE = datetime.timedelta(days=90)
 """A certificate that ends sooner than this is made anew when the region starts."""
 
 LABEL_PREFIXES = ("", "cluster-", "cluster-ro-", "cluster-custom-", "proxy-")
-LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
+LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 ROUTER_ADDRESSES = tuple(LOOPBACK[number] for number in range(1, 33))
 """Where a region's router may listen. A client that names an address is refused, and gets to read why."""
 
 _CONTEXTS_KEPT = 32
 
-_PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+if TYPE_CHECKING:
+    from aurora_lab.endpoints import signing
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +111,27 @@ class Authority:
         """
         with self._lock:
             self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            new_ca = not self._usable(self.ca_file, self.ca_key, frozenset())
-            if new_ca:
-                self._make_ca()
-            new_server = new_ca or not self._usable(self.certificate, self.key, frozenset(self.names()))
-            if new_server:
-                self._make_server()
+            if self._checked():
+                return False
+            now = self._now()
+            made = False
+            ca_end = self._end_of(self.ca_file, self.ca_key, frozenset())
+            if ca_end - now < RENEW_BEFORE:
+                made, ca_end = True, self._make_ca(now)
+            end = self._end_of(self.certificate, self.key, frozenset(self.names()))
+            if made or end - now < RENEW_BEFORE:
+                made, end = True, self._make_server(now)
                 self._contexts.clear()
-            return new_server
+            self._note_checked(min(ca_end, end))
+            return made
 
     def describe(self) -> CaCertificate:
         """The certificate authority as the API shows it. `ensure` must have run."""
-        ca = _read_certificate(self.ca_file)
-        return CaCertificate(
-            CA_IDENTIFIER,
-            ca.fingerprint(hashes.SHA1()).hex(),
-            ca.not_valid_before_utc,
-            ca.not_valid_after_utc,
-        )
+        from aurora_lab.endpoints import signing  # noqa: PLC0415  (it takes 10 MB)
+
+        pem = self.ca_file.read_bytes()
+        found = signing.facts(signing.Pair(pem, self.ca_key.read_bytes()), pem)
+        return CaCertificate(CA_IDENTIFIER, found.thumbprint, found.valid_from, found.valid_till)
 
     def context_for(self, server_name: str | None) -> ssl.SSLContext:
         """A TLS context for refusing a client that asked for `server_name`, made such that it accepts that.
@@ -152,144 +153,82 @@ class Authority:
     def _new_context(self, name: str) -> ssl.SSLContext:
         if not name:
             return refusal_context(self.certificate, self.key)
-        key = ec.generate_private_key(ec.SECP256R1())  # made in well under a millisecond
+        from aurora_lab.endpoints import signing  # noqa: PLC0415  (it takes 10 MB)
+
         addresses = ROUTER_ADDRESSES if name == "localhost" else ()
         try:
-            certificate = self._sign(key, (name,), SERVER_LIFE, addresses)
+            pair = signing.make_server(
+                self._ca(), (name,), SERVER_LIFE, self._now(), addresses=addresses, quick=True
+            )
         except ValueError:  # no name that a certificate can hold
             return refusal_context(self.certificate, self.key)
         # OpenSSL reads certificates from files only.
         with tempfile.TemporaryDirectory(prefix="aurora-lab-") as folder:
             crt, pem = Path(folder) / "crt", Path(folder) / "key"
-            crt.write_bytes(_pem(certificate))
-            pem.write_bytes(_key_pem(key))
+            crt.write_bytes(pair.certificate)
+            pem.write_bytes(pair.key)
             return refusal_context(crt, pem)
 
-    def _usable(self, certificate: Path, key: Path, names: frozenset[str]) -> bool:
-        """Whether both files are there, belong together and last a while, and `names` are in the certificate."""
+    # What was found good once is known by its digest, so that a later start need not look into it.
+
+    def _checked(self) -> bool:
+        """Whether the files are those that were found good, for these names and up to now."""
         try:
-            found = _read_certificate(certificate)
-            private = _read_key(key)
-            ca = _read_certificate(self.ca_file)
-            found.verify_directly_issued_by(ca)
-        except (OSError, ValueError, TypeError, InvalidSignature):
-            return False
-        if (
-            private.public_key() != found.public_key()
-            or found.not_valid_after_utc - self._now() < RENEW_BEFORE
-        ):
-            return False
-        if not names:
-            return True
-        alternative = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return names <= frozenset(alternative.get_values_for_type(x509.DNSName))
-
-    def _make_ca(self) -> None:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        name = x509.Name(
-            [
-                x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Aurora Lab"),
-                x509.NameAttribute(NameOID.COMMON_NAME, f"Aurora Lab {self.region} Root CA RSA2048 G1"),
-            ]
-        )
-        allowed = [x509.DNSName(DOMAIN), x509.DNSName("localhost"), x509.IPAddress(LOOPBACK)]
-        identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        certificate = (
-            self._builder(key.public_key(), name, name, CA_LIFE)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_usage(ca=True), critical=True)
-            .add_extension(x509.NameConstraints(allowed, None), critical=True)
-            .add_extension(identifier, critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        _write(self.ca_key, _key_pem(key), 0o600)
-        _write(self.ca_file, _pem(certificate), 0o644)
-
-    def _make_server(self) -> None:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        certificate = self._sign(key, self.names(), SERVER_LIFE)
-        _write(self.key, _key_pem(key), 0o600)
-        _write(self.certificate, _pem(certificate), 0o644)
-
-    def _sign(
-        self,
-        key: _PrivateKey,
-        names: tuple[str, ...],
-        life: datetime.timedelta,
-        addresses: tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...] = (),
-    ) -> x509.Certificate:
-        """A server certificate for `names` and `addresses`, signed by the CA."""
-        ca = _read_certificate(self.ca_file)
-        ca_key = _read_key(self.ca_key)
-        alternative = [*map(x509.DNSName, names), *map(x509.IPAddress, addresses)]
-        subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Aurora Lab")])
-        return (
-            self._builder(key.public_key(), subject, ca.subject, life)
-            .add_extension(x509.SubjectAlternativeName(alternative), critical=True)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(ca=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
+            found = json.loads((self.folder / "checked.json").read_text(encoding="utf-8"))
+            renew = datetime.datetime.fromisoformat(found["renew"])
+            return bool(
+                found["digest"] == self._digest()
+                and found["names"] == list(self.names())
+                and self._now() < renew
             )
-            .sign(ca_key, hashes.SHA256())
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def _note_checked(self, end: datetime.datetime) -> None:
+        text = json.dumps(
+            {"digest": self._digest(), "names": self.names(), "renew": (end - RENEW_BEFORE).isoformat()}
         )
+        _write(self.folder / "checked.json", text.encode(), 0o600)
 
-    def _builder(
-        self,
-        key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey,
-        subject: x509.Name,
-        issuer: x509.Name,
-        life: datetime.timedelta,
-    ) -> x509.CertificateBuilder:
-        # A day back: a container's or a guest's clock may be behind.
-        begin = self._now() - datetime.timedelta(days=1)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(begin)
-            .not_valid_after(begin + life)
-        )
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        for path in (self.ca_file, self.ca_key, self.certificate, self.key):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
 
+    def _end_of(self, certificate: Path, key: Path, names: frozenset[str]) -> datetime.datetime:
+        """When a certificate ends; long ago where it or its key cannot be used, or `names` are not in it."""
+        from aurora_lab.endpoints import signing  # noqa: PLC0415  (it takes 10 MB)
 
-def _usage(*, ca: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_encipherment=not ca,
-        key_cert_sign=ca,
-        crl_sign=ca,
-        content_commitment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+        never = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+        try:
+            pair = signing.Pair(certificate.read_bytes(), key.read_bytes())
+            found = signing.facts(pair, self.ca_file.read_bytes())
+        except (OSError, ValueError):
+            return never
+        return found.valid_till if names <= found.names else never
 
+    def _ca(self) -> signing.Pair:
+        from aurora_lab.endpoints import signing  # noqa: PLC0415  (it takes 10 MB)
 
-def _read_certificate(path: Path) -> x509.Certificate:
-    return x509.load_pem_x509_certificate(path.read_bytes())
+        return signing.Pair(self.ca_file.read_bytes(), self.ca_key.read_bytes())
 
+    def _make_ca(self, now: datetime.datetime) -> datetime.datetime:
+        from aurora_lab.endpoints import signing  # noqa: PLC0415  (it takes 10 MB)
 
-def _read_key(path: Path) -> rsa.RSAPrivateKey:
-    # The full check takes 50 ms, longer than a client that is refused should wait, and the file is our own.
-    key = serialization.load_pem_private_key(path.read_bytes(), None, unsafe_skip_rsa_key_validation=True)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError(f"{path} holds no RSA key")
-    return key
+        name = f"Aurora Lab {self.region} Root CA RSA2048 G1"
+        pair = signing.make_ca(name, (DOMAIN, "localhost"), LOOPBACK, CA_LIFE, now)
+        _write(self.ca_key, pair.key, 0o600)
+        _write(self.ca_file, pair.certificate, 0o644)
+        return signing.facts(pair, pair.certificate).valid_till
 
+    def _make_server(self, now: datetime.datetime) -> datetime.datetime:
+        from aurora_lab.endpoints import signing  # noqa: PLC0415  (it takes 10 MB)
 
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _key_pem(key: _PrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+        pair = signing.make_server(self._ca(), self.names(), SERVER_LIFE, now)
+        _write(self.key, pair.key, 0o600)
+        _write(self.certificate, pair.certificate, 0o644)
+        return signing.facts(pair, self.ca_file.read_bytes()).valid_till
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

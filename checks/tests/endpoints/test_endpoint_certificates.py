@@ -99,7 +99,14 @@ def test_the_ca_can_sign_for_aws_and_this_machine_only(authority: Authority) -> 
 
 def test_keys_are_private_and_certificates_are_not(authority: Authority) -> None:
     modes = {path.name: path.stat().st_mode & 0o777 for path in authority.folder.iterdir()}
-    assert modes == {"ca.key": 0o600, "server.key": 0o600, "server.crt": 0o644, "global-bundle.pem": 0o644}
+    private, public = 0o600, 0o644
+    assert modes == {
+        "ca.key": private,
+        "server.key": private,
+        "checked.json": private,
+        "server.crt": public,
+        "global-bundle.pem": public,
+    }
 
 
 def test_what_is_there_stays(tmp_path: Path) -> None:
@@ -134,7 +141,17 @@ def test_what_is_missing_or_damaged_is_made_again(tmp_path: Path, damage: object
     assert made.ensure()
     shake_hands(made, made.context_for(f"shop.{END}"), f"shop.{END}")
     assert ca_lost or made.ca_file.read_bytes() == ca, "clients that have the CA's file go on working"
-    assert len(files(tmp_path)) == 4, "no temporary file is left"
+    assert len(files(tmp_path)) == 5, "no temporary file is left"
+
+
+def test_a_damaged_note_of_what_was_checked_has_it_checked_again(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    made.ensure()
+    before = files(tmp_path)
+    for text in ("", "[]", '{"digest": 5}'):
+        (tmp_path / "checked.json").write_text(text)
+        assert not made.ensure()
+        assert files(tmp_path) == before
 
 
 def test_a_certificate_is_renewed_in_time(tmp_path: Path) -> None:
