@@ -55,12 +55,33 @@ def cluster(name: str, *instances: dict[str, Any], **more: Any) -> dict[str, Any
     }
 
 
+def database(name: str, **more: Any) -> dict[str, Any]:
+    """An RDS DB instance as `/_lab/status` shows it."""
+    return {
+        "id": name,
+        "role": "primary",
+        "source": None,
+        "status": "available",
+        "class": "db.r6g.large",
+        "az": "us-west-2a",
+        "master_username": "owner",
+        "database": "sales",
+        "endpoint": f"{name}.{DOMAIN}",
+        "port": 5432,
+        "server": "running",
+        "lag_ms": None,
+        "memory_bytes": 20 * 2**20,
+        **more,
+    }
+
+
 class StandIn:
     """Its answers, which a test may change, and the calls that changed something."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.clusters: list[dict[str, Any]] = []
+        self.databases: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
@@ -84,6 +105,7 @@ class StandIn:
             "port": 5499,
             "memory_bytes": 60 * 2**20,
             "clusters": self.clusters,
+            "databases": self.databases,
         }
 
 
