@@ -1,4 +1,4 @@
-"""The one engine that this region runs: Aurora PostgreSQL in the version of its PostgreSQL."""
+"""What this region runs: Aurora PostgreSQL and RDS for PostgreSQL, both in the version of its PostgreSQL."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from aurora_lab.region.rds.common import (
     major,
     no_filters,
 )
+from aurora_lab.region.rds.database_offer import database_version
 from aurora_lab.region.store import Document
 
 OTHER_ENGINES = frozenset(
@@ -104,29 +105,31 @@ class EngineActions:
         ListSupportedCharacterSets: bool | None = None,
         **_: Any,
     ) -> Document:
-        """The region's version; an empty list for any other engine or version. Raises InvalidParameterValue.
+        """The region's version, of Aurora and of RDS; an empty list for any other engine or version.
+
+        Raises InvalidParameterValue.
 
         DefaultOnly and IncludeAll change nothing: there is one version, and it is the default. PostgreSQL's
         time zones are not a choice at creation, so none are listed.
         """
         version = self.region.catalogue.engine_version
-        known = _version(self.region.catalogue)
+        known = [_version(self.region.catalogue), database_version(self.region.catalogue)]
         if ListSupportedCharacterSets:
-            known["SupportedCharacterSets"] = [
-                {"CharacterSetName": "UTF8", "CharacterSetDescription": "Unicode, 8-bit"}
-            ]
-        fits = (
-            Engine in (None, ENGINE)
-            and EngineVersion in (None, version, major(version))
-            and DBParameterGroupFamily in (None, known["DBParameterGroupFamily"])
-        )
+            utf8 = {"CharacterSetName": "UTF8", "CharacterSetDescription": "Unicode, 8-bit"}
+            known = [{**item, "SupportedCharacterSets": [utf8]} for item in known]
         versions = filtered(
-            [known] if fits else [],
+            [
+                item
+                for item in known
+                if Engine in (None, item["Engine"])
+                and EngineVersion in (None, version, major(version))
+                and DBParameterGroupFamily in (None, item["DBParameterGroupFamily"])
+            ],
             Filters,
             {
                 "db-parameter-group-family": lambda item: item["DBParameterGroupFamily"],
                 "engine": lambda item: item["Engine"],
-                "engine-mode": lambda item: item["SupportedEngineModes"],
+                "engine-mode": lambda item: item.get("SupportedEngineModes", []),
                 "engine-version": lambda item: item["EngineVersion"],
                 "status": lambda item: item["Status"],
             },

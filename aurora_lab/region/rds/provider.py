@@ -9,10 +9,10 @@ from aurora_lab.region.rds.certificates import CertificateActions
 from aurora_lab.region.rds.cluster_endpoints import ClusterEndpointActions
 from aurora_lab.region.rds.clusters import ClusterActions
 from aurora_lab.region.rds.database_actions import DatabaseActions
+from aurora_lab.region.rds.database_offer import OfferActions
 from aurora_lab.region.rds.engines import EngineActions
 from aurora_lab.region.rds.events import EventActions
 from aurora_lab.region.rds.maintenance import MaintenanceActions
-from aurora_lab.region.rds.orderable import OrderableActions
 from aurora_lab.region.rds.parameters import ParameterActions
 from aurora_lab.region.rds.subnets import SubnetGroupActions
 from aurora_lab.region.rds.tags import TagActions
@@ -27,7 +27,7 @@ class RdsProvider(
     ClusterEndpointActions,
     ParameterActions,
     EngineActions,
-    OrderableActions,
+    OfferActions,
     SubnetGroupActions,
     TagActions,
     EventActions,

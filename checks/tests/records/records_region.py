@@ -18,10 +18,10 @@ from aurora_lab.region.api.errors import AwsError
 from aurora_lab.region.api.models import service_model
 from aurora_lab.region.rds.account import AccountActions
 from aurora_lab.region.rds.certificates import CertificateActions
+from aurora_lab.region.rds.database_offer import OfferActions
 from aurora_lab.region.rds.engines import EngineActions
 from aurora_lab.region.rds.events import EventActions
 from aurora_lab.region.rds.maintenance import MaintenanceActions
-from aurora_lab.region.rds.orderable import OrderableActions
 from aurora_lab.region.rds.parameters import ParameterActions
 from aurora_lab.region.rds.subnets import SubnetGroupActions
 from aurora_lab.region.rds.tags import TagActions
@@ -85,7 +85,7 @@ class PlainRegion:
 class Provider(
     ParameterActions,
     EngineActions,
-    OrderableActions,
+    OfferActions,
     SubnetGroupActions,
     TagActions,
     EventActions,

@@ -22,7 +22,9 @@ def test_every_method_is_an_operation_of_the_model() -> None:
 
 
 def test_the_one_version_that_can_be_run(call: Client) -> None:
-    [version] = call("DescribeDBEngineVersions")["DBEngineVersions"]
+    version, of_rds = call("DescribeDBEngineVersions")["DBEngineVersions"]
+    assert (of_rds["Engine"], of_rds["EngineVersion"]) == ("postgres", "17.10")
+    assert (version["SupportsReadReplica"], of_rds["SupportsReadReplica"]) == (False, True)
     assert (version["Engine"], version["EngineVersion"]) == ("aurora-postgresql", "17.10")
     assert version["DBParameterGroupFamily"] == FAMILY
     assert version["ServerlessV2FeaturesSupport"] == {"MinCapacity": 0.0, "MaxCapacity": 256.0}
@@ -35,8 +37,11 @@ def test_the_one_version_that_can_be_run(call: Client) -> None:
     [
         ({"Engine": "aurora-postgresql"}, 1),
         ({"Engine": "aurora-mysql"}, 0),
-        ({"EngineVersion": "17.10"}, 1),
-        ({"EngineVersion": "17"}, 1),
+        ({"Engine": "postgres"}, 1),
+        ({"Engine": "postgres", "EngineVersion": "16.4"}, 0),
+        ({"EngineVersion": "17.10"}, 2),
+        ({"EngineVersion": "17"}, 2),
+        ({"DBParameterGroupFamily": "postgres17"}, 1),
         ({"EngineVersion": "16.4"}, 0),
         ({"DBParameterGroupFamily": FAMILY, "DefaultOnly": True}, 1),
         ({"DBParameterGroupFamily": "aurora-postgresql16"}, 0),
@@ -50,8 +55,8 @@ def test_looking_versions_up(call: Client, asked: dict[str, Any], found: int) ->
 
 
 def test_lists_that_are_asked_for(call: Client) -> None:
-    [version] = call("DescribeDBEngineVersions", ListSupportedCharacterSets=True)["DBEngineVersions"]
-    assert version["SupportedCharacterSets"][0]["CharacterSetName"] == "UTF8"
+    for version in call("DescribeDBEngineVersions", ListSupportedCharacterSets=True)["DBEngineVersions"]:
+        assert version["SupportedCharacterSets"][0]["CharacterSetName"] == "UTF8"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +76,7 @@ def test_the_range_of_acus_by_version(
 ) -> None:
     """FACTS 5.2."""
     region.catalogue.engine_version = version
-    [found] = call("DescribeDBEngineVersions")["DBEngineVersions"]
+    [found] = call("DescribeDBEngineVersions", Engine="aurora-postgresql")["DBEngineVersions"]
     assert tuple(found["ServerlessV2FeaturesSupport"].values()) == capacity
 
 
@@ -138,4 +143,19 @@ def test_what_can_be_ordered(call: Client) -> None:
     for more in ({"EngineVersion": "16.4"}, {"Vpc": False}, {"LicenseModel": "bring-your-own-license"}):
         asked = {"Engine": "aurora-postgresql", **more}
         assert call("DescribeOrderableDBInstanceOptions", **asked)["OrderableDBInstanceOptions"] == []
-    assert call("DescribeOrderableDBInstanceOptions", Engine="postgres")["OrderableDBInstanceOptions"] == []
+    assert call("DescribeOrderableDBInstanceOptions", Engine="mysql")["OrderableDBInstanceOptions"] == []
+
+
+def test_what_can_be_ordered_of_rds(call: Client) -> None:
+    """FACTS 4.1, 4.5, 4.6."""
+    asked = {"Engine": "postgres", "DBInstanceClass": "db.r6g.large"}
+    found = call("DescribeOrderableDBInstanceOptions", **asked)["OrderableDBInstanceOptions"]
+    assert {item["StorageType"] for item in found} == {"gp2", "gp3", "io1", "io2", "standard"}
+    for item in found:
+        assert (item["MultiAZCapable"], item["ReadReplicaCapable"]) == (True, True)
+        assert item["MinStorageSize"] < item["MaxStorageSize"]
+    [gp3] = [item for item in found if item["StorageType"] == "gp3"]
+    assert gp3["MinStorageSize"] == 20
+    for more in ({"DBInstanceClass": "db.serverless"}, {"EngineVersion": "16.4"}, {"Vpc": False}):
+        none = call("DescribeOrderableDBInstanceOptions", **{**asked, **more})
+        assert none["OrderableDBInstanceOptions"] == []
