@@ -101,6 +101,56 @@ class Server(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ProgramSpec:
+    """A PostgreSQL tool that works on until it is ended, such as one that receives log."""
+
+    place: str
+    """The machine that it stands for; lower-case letters, digits and hyphens. In containers, the programs of
+    one place share one."""
+    root: Path
+    """The cluster's folder. The program may read and write below it, and nowhere else."""
+    folder: Path
+    """Its own folder, below `root`, which it is given with `-D`: by this it is recognised."""
+    command: tuple[str, ...]
+    """The tool's bare name and its arguments, without `-D`."""
+
+    @property
+    def log(self) -> Path:
+        """What the program says, beside its folder."""
+        return self.folder.with_name(self.folder.name + ".log")
+
+
+class Program(Protocol):
+    """A program that was launched, or one found running.
+
+    Any method may raise RuntimeUnavailableError where programs run in containers and the engine has gone.
+    """
+
+    @property
+    def folder(self) -> Path: ...
+
+    def running(self) -> bool:
+        """Whether it lives (a frozen one does)."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once, frozen or not; return when it is gone."""
+        ...
+
+    def freeze(self) -> None:
+        """Stop it where it stands, as a machine that hangs; connections stay open."""
+        ...
+
+    def thaw(self) -> None:
+        """Let a frozen one go on."""
+        ...
+
+    def memory(self) -> int:
+        """Bytes of memory that it takes (its proportional share); 0 where that cannot be seen."""
+        ...
+
+
 class Runtime(Protocol):
     """A way of running PostgreSQL servers on this machine."""
 
@@ -179,6 +229,21 @@ class Runtime(Protocol):
         """
         ...
 
+    def launch(self, spec: ProgramSpec) -> Program:
+        """Start a program and return at once; whether it gets anywhere, its log and its work show.
+
+        It outlives us. Nothing must run on its folder already. Raises ToolError.
+        """
+        ...
+
+    def programs(self, below: Path) -> dict[Path, Program]:
+        """The running programs with folders below `below`, by folder; also those that a dead region left."""
+        ...
+
+    def end_programs(self, below: Path) -> None:
+        """End every program with a folder below `below`, and put away what they ran in."""
+        ...
+
     def close(self) -> None:
-        """Let go of what the runtime itself holds; servers go on running."""
+        """Let go of what the runtime itself holds; servers and programs go on running."""
         ...

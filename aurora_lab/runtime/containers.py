@@ -13,9 +13,18 @@ from typing import Any
 from testcontainers.core.container import DockerContainer
 
 from aurora_lab.runtime import engine, files, image, probe, processes
-from aurora_lab.runtime.base import RuntimeUnavailableError, Server, ServerSpec, ServerStartError
+from aurora_lab.runtime.base import (
+    Program,
+    ProgramSpec,
+    RuntimeUnavailableError,
+    Server,
+    ServerSpec,
+    ServerStartError,
+    ToolError,
+)
 from aurora_lab.runtime.container_server import ContainerServer
 from aurora_lab.runtime.logs import HOST, ServerLog, tail, why_it_ended
+from aurora_lab.runtime.places import Places
 from aurora_lab.runtime.tool_containers import ToolContainers
 
 POLL_SECONDS = 0.01
@@ -45,6 +54,7 @@ class ContainerRuntime(files.ServerFiles):
             raise
         self._network = f"aurora-lab-{hashlib.sha256(str(self.home).encode()).hexdigest()[:12]}"
         self._tools = ToolContainers(self._client, self.image, self.user, self._network)
+        self._places = Places(self._client, self.home, self.image, self.user, self._network)
         self._sweep()
 
     def version(self) -> str:
@@ -137,6 +147,31 @@ class ContainerRuntime(files.ServerFiles):
                 servers.append(server)
         self._tools.end_left(below)
         return servers
+
+    def launch(self, spec: ProgramSpec) -> Program:
+        """Start a program and return at once. Raises ToolError, RuntimeUnavailableError."""
+        self._ensure_network()
+        try:
+            ServerLog(spec.log, self.user).close()
+        except OSError as error:
+            raise ToolError(f"{spec.command[0]} could not be run: {files.plain(str(error))}") from error
+        return self._places.launch(spec)
+
+    def programs(self, below: Path) -> dict[Path, Program]:
+        """The running programs with folders below `below`, by folder; also those that a dead region left.
+
+        Raises RuntimeUnavailableError.
+        """
+        return self._places.programs(below.resolve())
+
+    def end_programs(self, below: Path) -> None:
+        """End every program with a folder below `below`, with the containers that they ran in.
+
+        Raises RuntimeUnavailableError.
+        """
+        for program in self.programs(below).values():
+            program.kill()
+        self._places.end(below.resolve())
 
     def close(self) -> None:
         """Remove the containers that tools ran in, and the network if no server is on it."""
@@ -253,8 +288,13 @@ class ContainerRuntime(files.ServerFiles):
 
     def _remove_network(self) -> None:
         """Remove the home's network, unless servers run on it."""
-        ours = [self._server_of(found) for found in self._servers(f"{_LABEL}home={self.home}")]
-        if any(server.running() for server in ours):
+        home = str(self.home)
+        ours = [
+            self._server_of(found)
+            for found in self._servers(f"{_LABEL}role=server")
+            if found["Labels"][f"{_LABEL}home"] == home
+        ]
+        if self._places.any_left() or any(server.running() for server in ours):
             return
         for server in ours:  # those that are just being put away
             server.wait_removed()

@@ -14,8 +14,16 @@ from pathlib import Path
 
 import psutil
 
-from aurora_lab.runtime import files, probe, processes
-from aurora_lab.runtime.base import RuntimeUnavailableError, Server, ServerSpec, ServerStartError, ToolError
+from aurora_lab.runtime import files, probe, processes, programs
+from aurora_lab.runtime.base import (
+    Program,
+    ProgramSpec,
+    RuntimeUnavailableError,
+    Server,
+    ServerSpec,
+    ServerStartError,
+    ToolError,
+)
 from aurora_lab.runtime.binaries import Binaries, find_binaries
 from aurora_lab.runtime.logs import HOST, ServerLog, last_words, port_taken, tail, why_it_ended
 
@@ -225,8 +233,27 @@ class EmbeddedRuntime(files.ServerFiles):
             processes.wait_gone(tool, _SETTLE_SECONDS)
         return servers
 
+    def launch(self, spec: ProgramSpec) -> programs.LocalProgram:
+        """Start a program and return at once. Raises ToolError."""
+        name = spec.command[0]
+        try:
+            command = [str(self.binaries.path(name)), *programs.arguments(spec)]
+            process = self._open(command, spec.root, spec.root, spec.log)
+        except (OSError, RuntimeUnavailableError) as error:
+            raise ToolError(f"{name} could not be run: {files.plain(str(error))}") from error
+        return programs.LocalProgram(spec.folder, process)
+
+    def programs(self, below: Path) -> dict[Path, Program]:
+        """The running programs with folders below `below`, by folder; also those that a dead region left."""
+        return programs.local_programs(below.resolve())
+
+    def end_programs(self, below: Path) -> None:
+        """End every program with a folder below `below`."""
+        for program in self.programs(below).values():
+            program.kill()
+
     def close(self) -> None:
-        """Nothing is held; servers go on running."""
+        """Nothing is held; servers and programs go on running."""
 
     def _spawn(self, spec: ServerSpec) -> EmbeddedServer:
         """Start the server's process without waiting for it."""
@@ -243,27 +270,32 @@ class EmbeddedRuntime(files.ServerFiles):
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         try:
-            with contextlib.closing(ServerLog(spec.log, self.user)) as log:
-                process = subprocess.Popen(
-                    command,
-                    cwd=spec.data,
-                    env=self._environment(spec.root),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log.descriptor,
-                    stderr=log.descriptor,
-                    start_new_session=True,
-                    user=self.user.process_user,
-                    group=self.user.process_group,
-                    extra_groups=self.user.process_extra_groups,
-                )
+            main = self._open(command, spec.root, spec.data, spec.log)
         except OSError as error:
             raise ServerStartError(
                 f"PostgreSQL {spec.name} could not be started: {files.plain(str(error))}."
             ) from error
-        main = psutil.Process(process.pid)
-        # Reaps the server when it ends, however it ends, and asks nothing of whoever holds it.
-        threading.Thread(target=process.wait, name=f"reap-{spec.name}", daemon=True).start()
         return EmbeddedServer(spec, main)
+
+    def _open(self, command: list[str], root: Path, folder: Path, log: Path) -> psutil.Process:
+        """Start a process that outlives us, as the servers' user. Raises OSError."""
+        with contextlib.closing(ServerLog(log, self.user)) as opened:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=self._environment(root),
+                stdin=subprocess.DEVNULL,
+                stdout=opened.descriptor,
+                stderr=opened.descriptor,
+                start_new_session=True,
+                user=self.user.process_user,
+                group=self.user.process_group,
+                extra_groups=self.user.process_extra_groups,
+            )
+        main = psutil.Process(process.pid)
+        # Reaps the process when it ends, however it ends, and asks nothing of whoever holds it.
+        threading.Thread(target=process.wait, name=f"reap-{log.stem}", daemon=True).start()
+        return main
 
     def _environment(self, root: Path) -> dict[str, str]:
         """What servers and tools see: nothing of the learner's, above all no PG* variable, no ~/.pgpass."""

@@ -114,7 +114,7 @@ def main_processes(below: Path) -> Iterator[tuple[psutil.Process, Path]]:
 
     Also those in containers of this machine, whose processes are in sight.
     """
-    for pid, command in _commands():
+    for pid, command in command_lines():
         argument = data_argument(command)
         if argument and Path(argument).is_relative_to(below):
             with contextlib.suppress(psutil.Error):
@@ -123,7 +123,7 @@ def main_processes(below: Path) -> Iterator[tuple[psutil.Process, Path]]:
                     yield process, Path(argument)
 
 
-def _commands() -> Iterator[tuple[int, list[str]]]:
+def command_lines() -> Iterator[tuple[int, list[str]]]:
     """The process id and command line of every process; straight from /proc where there is one, for speed."""
     if sys.platform != "linux":
         for process in psutil.process_iter():
@@ -171,7 +171,7 @@ def _started(pid: int) -> str:
 def left_tools(below: Path, folder: Path, variable: str) -> list[psutil.Process]:
     """Programs of `folder` that work below `below` and whose owner, named in their environment, is gone."""
     found = []
-    for pid, command in _commands():
+    for pid, command in command_lines():
         if Path("".join(command[:1])).parent == folder:
             with contextlib.suppress(psutil.Error, OSError):
                 process = psutil.Process(pid)
@@ -310,7 +310,7 @@ def _servers_in(data: Path) -> list[psutil.Process]:
     Its children call themselves `postgres: …`.
     """
     found = []
-    for pid, command in _commands():
+    for pid, command in command_lines():
         if "".join(command[:1]).startswith("postgres: ") or data_argument(command) == str(data):
             with contextlib.suppress(psutil.Error, OSError):
                 process = psutil.Process(pid)

@@ -1,0 +1,157 @@
+"""Copies of the log as they lie in folders: how far each reaches, which is the longest, how a tail is cut.
+
+A copy is what pg_receivewal writes: finished segments under their full names, the one that is being written
+with `.partial` behind its name, and the histories of the timelines. A segment that is being written has its
+full size from the beginning: how far it is filled only its content says. Names of 24 hexadecimal digits sort
+as the log goes: eight of the timeline, sixteen of the segment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from aurora_lab.runtime.base import Runtime, ToolError
+
+SEGMENT = re.compile("[0-9A-F]{24}")
+HISTORY = re.compile(r"[0-9A-F]{8}\.history")
+PARTIAL = ".partial"
+_LAST_RECORD = re.compile("error in WAL record at ([0-9A-F]+)/([0-9A-F]+)")
+_COMPLETE = 1 << 64
+"""Beyond any position: a segment that is valid to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last segment of a copy."""
+
+    name: str
+    """24 hexadecimal digits."""
+    file: Path
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has been finished."""
+        return self.file.suffix != PARTIAL
+
+
+def last(folder: Path) -> Last | None:
+    """The last segment in a folder, on the newest timeline; None where there is none."""
+    found = [Last(file.name.removesuffix(PARTIAL), file) for file in _files(folder)]
+    found = [each for each in found if SEGMENT.fullmatch(each.name)]
+    return max(found, key=lambda each: (each.name, each.complete), default=None)
+
+
+def finished(folder: Path) -> list[Path]:
+    """The finished segments, oldest first."""
+    return sorted(file for file in _files(folder) if SEGMENT.fullmatch(file.name))
+
+
+def reach(folder: Path) -> int:
+    """Up to which byte of the log a copy is filled, as its files show it; 0 for an empty one."""
+    found = last(folder)
+    if found is None:
+        return 0
+    try:
+        size = found.file.stat().st_size
+        filled = size if found.complete else len(found.file.read_bytes().rstrip(b"\0"))
+    except OSError:  # just renamed
+        return 0
+    # Records begin at multiples of eight.
+    return start_of(found.name, size) + min(size, (filled + 7) & ~7)
+
+
+def start_of(segment: str, size: int) -> int:
+    """The position at which a segment begins; `size` in bytes."""
+    return (int(segment[8:16], 16) << 32) + int(segment[16:24], 16) * size
+
+
+def longest(runtime: Runtime, root: Path, copies: Mapping[str, Path]) -> str | None:
+    """Which of several copies reaches furthest, by name; None where there is no log at all.
+
+    Of copies that end in the same segment, PostgreSQL itself says which has more valid records: what lies
+    behind the last valid one may be the rest of an older life. Raises ToolError.
+    """
+    ends = {name: found for name, folder in copies.items() if (found := last(folder)) is not None}
+    if not ends:
+        return None
+    furthest = max(end.name for end in ends.values())
+    ends = {name: end for name, end in ends.items() if end.name == furthest}
+    for name, end in ends.items():
+        if end.complete:
+            return name
+    different: dict[bytes, str] = {}
+    for name, end in ends.items():
+        different.setdefault(end.file.read_bytes(), name)
+    names = list(different.values())
+    if len(names) == 1:
+        return names[0]
+    with ThreadPoolExecutor(len(names)) as threads:
+        valid = threads.map(lambda name: _last_valid(runtime, root, ends[name]), names)
+    return max(zip(valid, names, strict=True))[1]
+
+
+def put_together(runtime: Runtime, copy: Path, target: Path) -> None:
+    """Make a folder in which a server finds the whole of a copy under full names, without a second copy of it.
+
+    Nothing may write to the copy meanwhile.
+    """
+    end = last(copy)
+    runtime.make_folder(target)
+    for file in _files(copy):
+        if SEGMENT.fullmatch(file.name) or HISTORY.fullmatch(file.name):
+            os.link(file, target / file.name)
+    if end is not None and not end.complete:
+        os.link(end.file, target / end.name)
+
+
+def cut(folder: Path, end: str) -> int:
+    """Remove from a copy what lies beyond the segment `end`, and reopen that; how many files that were.
+
+    The log beyond was never acknowledged, and those who have gone on since do not know it: the copy would ask
+    for more of it for ever. The segment itself is received again from its beginning.
+    """
+    removed = 0
+    for file in _files(folder):
+        name = file.name.removesuffix(PARTIAL)
+        if HISTORY.fullmatch(name):
+            beyond = name[:8] > end[:8]
+        elif SEGMENT.fullmatch(name):
+            beyond = name[:8] > end[:8] or name[8:] > end[8:]
+            if not beyond and name[8:] == end[8:] and name == file.name:
+                file.rename(file.with_name(name + PARTIAL))
+                removed += 1
+        else:
+            beyond = False
+        if beyond:
+            file.unlink()
+            removed += 1
+    return removed
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _last_valid(runtime: Runtime, root: Path, end: Last) -> int:
+    """Where the last valid record of a segment begins; 0 where there is none in it."""
+    # The tool wants the full name; a folder of its own, since several are looked at at once.
+    folder = end.file.parent.with_name(f"check-{token_hex(4)}")
+    runtime.make_folder(folder)
+    try:
+        os.link(end.file, folder / end.name)
+        runtime.tool(root, "pg_waldump", "--quiet", f"--path={folder}", end.name)
+        return _COMPLETE
+    except ToolError as error:
+        found = _LAST_RECORD.search(str(error))
+        return (int(found[1], 16) << 32) + int(found[2], 16) if found else 0
+    finally:
+        runtime.remove_tree(folder)
