@@ -61,7 +61,7 @@ _OURS = {
     # Every crash that this project stages is one of processes: what a process has written, the operating
     # system keeps, flushed or not. A flush helps only where the machine itself loses power. There a practice
     # cluster may have to be made anew; in exchange each commit, checkpoint and stop is several times faster
-    # on a slow disk. The truth of a cluster is its volume: once six log copies make it up, they flush.
+    # on a slow disk. The truth of a cluster is its volume, and the storage nodes that make it up do flush.
     "fsync": "off",
     "hot_standby": "on",
     "primary_slot_name": "",
@@ -75,7 +75,6 @@ _OURS = {
     "recovery_target_timeline": "latest",
     "restart_after_crash": "on",
     "archive_mode": "off",
-    "synchronous_standby_names": "",
     "logging_collector": "off",
     "log_destination": "stderr",
     "huge_pages": "off",
@@ -98,6 +97,8 @@ class Configuration:
     """Certificate and key."""
     primary_conninfo: str = ""
     restore_command: str = ""
+    synchronous: str = ""
+    """Whom a commit waits for: `synchronous_standby_names`."""
     major: int = 17
 
     def text(self) -> str:
@@ -114,6 +115,7 @@ class Configuration:
             ours.update(ssl="on", ssl_cert_file=str(self.tls[0]), ssl_key_file=str(self.tls[1]))
         ours["primary_conninfo"] = self.primary_conninfo
         ours["restore_command"] = self.restore_command
+        ours["synchronous_standby_names"] = self.synchronous
         lines = ["# Written by aurora-lab at each start; changes are lost.", *map(_line, defaults.items())]
         if self.parameters_file is not None:
             lines.append(f"include_if_exists {quote(str(self.parameters_file))}")

@@ -1,6 +1,8 @@
 """Where the files of a cluster lie, and what they say.
 
     topology.json              who is the writer and who reads: read by every server
+    storage.json               the storage nodes and how far each is: read by every server
+    volume/nodes/              the storage nodes' copies of the log (see `storage_nodes.py`)
     volume/seed                the data directory, while there is no instance
     volume/birth.json          what the volume was made from, and its master user until there is one
     volume/writer.json         which instance is the writer, and which one is to become it

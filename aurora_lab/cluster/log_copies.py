@@ -110,6 +110,25 @@ def put_together(runtime: Runtime, copy: Path, target: Path) -> None:
         os.link(end.file, target / end.name)
 
 
+def rebuild(runtime: Runtime, peer: Path, target: Path) -> None:
+    """Make `target` a copy of a peer's, whatever it was. The peer may go on receiving. Raises ToolError."""
+    mark = token_hex(4)
+    staging, making = target.with_name(f"staging-{mark}"), target.with_name(f"{target.name}.new-{mark}")
+    try:
+        put_together(runtime, peer, staging)
+        # The segment that the peer is writing now is received from the writer, from its beginning.
+        if (end := last(staging)) is not None:
+            end.file.rename(staging / (end.name + PARTIAL))
+        runtime.copy_tree(staging, making)
+        runtime.remove_tree(target)
+        making.rename(target)
+    except OSError as error:  # The peer has just finished or trimmed a segment.
+        raise ToolError(f"{target.name} could not be rebuilt from {peer.name}: {error}") from error
+    finally:
+        runtime.remove_tree(staging)
+        runtime.remove_tree(making)
+
+
 def cut(folder: Path, end: str) -> int:
     """Remove from a copy what lies beyond the segment `end`, and reopen that; how many files that were.
 

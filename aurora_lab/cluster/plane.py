@@ -18,6 +18,7 @@ from aurora_lab.cluster.layout import Layout, Writership
 from aurora_lab.cluster.locking import RoleLock
 from aurora_lab.cluster.parameters import accepted, limits_of
 from aurora_lab.cluster.servers import Notes, Servers
+from aurora_lab.cluster.storage_nodes import StorageNodes, settle
 from aurora_lab.cluster.template import Template
 from aurora_lab.cluster.types import (
     InstanceSpec,
@@ -26,6 +27,7 @@ from aurora_lab.cluster.types import (
     ParameterError,
     TopologyRow,
 )
+from aurora_lab.cluster.volume_watch import VolumeWatch
 from aurora_lab.runtime.base import Runtime, Server
 
 MEASURE_SECONDS = 1.0
@@ -67,6 +69,8 @@ class ClusterPlane:
     ) -> None:
         self.layout = Layout(runtime, folder)
         self.servers = Servers(runtime, self.layout, template, (certificate, key), superuser_password)
+        self.nodes = StorageNodes(self.servers)
+        self.watch = VolumeWatch(self.servers, self.nodes)
         self._lock = RoleLock()
         self._readers: dict[str, threading.Lock] = {}
         """One operation at a time on a reader."""
@@ -97,12 +101,12 @@ class ClusterPlane:
         whose limits are below what the writer is about to have: they are restarted first, with the higher
         ones, because PostgreSQL's readers must not have less.
 
-        Raises NotTheWriterError, ServerStartError, ClusterError.
+        Raises NoReadQuorumError, NotTheWriterError, ServerStartError, ClusterError.
         """
         with self._lock:
             servers, name = self.servers, spec.name
             if self.layout.writership().successor == name:
-                return promotion.promote(servers, spec, None, planned=False)
+                return promotion.promote(servers, self.nodes, spec, None, planned=False)
             running = servers.find(name) is not None
             if running and self.layout.writership() == Writership(name) and not self.layout.is_standby(name):
                 volume.finish_volume(servers, name)
@@ -110,6 +114,7 @@ class ClusterPlane:
                 notes = self._adopt(spec)
                 readers.raise_limits(servers, self.layout.limits().now)
             else:
+                self.nodes.fence()
                 if running:
                     servers.kill(name)
                 volume.take_volume(servers, name)
@@ -118,6 +123,7 @@ class ClusterPlane:
                 notes = servers.start(spec, reader=False)
                 self._note_limits(name)
                 volume.finish_volume(servers, name)
+            settle(self.nodes, name)
             readers.lead(servers, name)
             return notes
 
@@ -136,7 +142,7 @@ class ClusterPlane:
         Raises ServerStartError, ClusterError.
         """
         with self._lock:
-            self.servers.stop(spec.name)
+            self.stop(spec.resource_id)
             writer = self.layout.writership().writer
             record = self.layout.record(writer) if writer is not None else None
             if record is None or writer == spec.name:
@@ -145,7 +151,10 @@ class ClusterPlane:
 
     def stop(self, resource_id: str, mode: str = "fast") -> None:
         """Stop an instance's server cleanly; nothing happens where none runs."""
-        self.servers.stop(resource_id.lower(), mode)
+        name = resource_id.lower()
+        if self.layout.writership().writer == name:
+            self.nodes.release(name)
+        self.servers.stop(name, mode)
 
     def kill(self, resource_id: str) -> None:
         """End an instance's server at once, as a crashed machine."""
@@ -178,9 +187,10 @@ class ClusterPlane:
         """
         with self._lock:
             name = resource_id.lower()
-            self.servers.stop(name)
+            self.stop(resource_id)
             self.servers.kill(name)
             if keep_volume:
+                self.nodes.stop()
                 volume.keep_volume(self.servers, name)
             self.servers.discard(self.layout.data(name))
             self.servers.sweep(*self.layout.rubbish(self.layout.data(name)))
@@ -203,7 +213,9 @@ class ClusterPlane:
             self.servers.kill(old.name)
         with self._lock:
             self._written.clear()
-            promotion.promote(self.servers, target, old.name if old is not None else None, planned=planned)
+            promotion.promote(
+                self.servers, self.nodes, target, old.name if old is not None else None, planned=planned
+            )
 
     def follow(self, reader: InstanceSpec, writer: InstanceSpec) -> Notes:
         """Point a reader at the new writer; returns when it streams. It is not restarted if it can follow.
@@ -315,6 +327,7 @@ class ClusterPlane:
                 self.servers.kill(name)
             for server in self.servers.runtime.strays(self.layout.folder, ()):
                 server.kill()
+            self.nodes.stop()
             self.close()
             self.servers.runtime.remove_tree(self.layout.folder)
 

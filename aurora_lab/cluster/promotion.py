@@ -4,14 +4,17 @@ The steps, each of which may be done twice; the record in `writer.json` stands f
 the last, so that a region which dies in between knows what to go on with:
 
     1. record     the target is to succeed the writer
-    2. fence      whoever was, or may have become, the writer is dead (planned: has stopped cleanly)
-    3. hand over  the target takes from the dead writer's log every record that it lacks
+    2. fence      the storage nodes take the next epoch: nothing the old writer does is acknowledged any more;
+                  then it is ended (planned: it stops cleanly first)
+    3. hand over  the target takes from the volume every log record that a read quorum proves
     4. promote    PostgreSQL replays what was handed over, then opens a new timeline
-    5. record     the target is the writer
+    5. follow     the storage nodes receive from the target, until its commits have their quorum
+    6. record     the target is the writer
 
-Why nothing is lost: what the writer acknowledged it had written to its log; the log is still there, because
-killing a process takes nothing back that it has written; and the target may not write before it has replayed
-the log to its end. Why nothing is written twice: the old writer is dead before the new one opens.
+Why nothing is lost: what the old writer acknowledged four storage nodes had flushed; of the three or more that
+answer at least one is among them; and the target may not write before it has replayed the longest copy to its
+end. Why nothing is written twice: the old writer cannot reach a quorum any more before the new one opens. What
+lies in the dead writer's own folder is not asked for.
 """
 
 from __future__ import annotations
@@ -25,8 +28,8 @@ from secrets import token_hex
 from aurora_lab.cluster.configuration import restore_command
 from aurora_lab.cluster.layout import Writership
 from aurora_lab.cluster.servers import Notes, Servers, wait_until
+from aurora_lab.cluster.storage_nodes import StorageNodes, settle
 from aurora_lab.cluster.types import ClusterError, InstanceSpec, NotReachableError
-from aurora_lab.cluster.volume import log_source
 
 PLANNED_STOP_SECONDS = 5.0
 """How long a writer may take to stop cleanly at a planned failover; then it is killed, which loses nothing."""
@@ -38,26 +41,32 @@ _SEGMENT = re.compile("[0-9A-F]{24}")
 _LOG = re.compile(r"[0-9A-F]{24}|[0-9A-F]{8}\.history")
 
 
-def promote(servers: Servers, target: InstanceSpec, old: str | None, *, planned: bool) -> Notes:
+def promote(
+    servers: Servers, nodes: StorageNodes, target: InstanceSpec, old: str | None, *, planned: bool
+) -> Notes:
     """Make the reader `target` the writer; returns when it accepts writes.
 
-    Raises ClusterError, NotReachableError, ServerStartError.
+    Raises NoReadQuorumError (nothing has been done then), ClusterError, NotReachableError, ServerStartError.
     """
     name, layout = target.name, servers.layout
     if not layout.data(name).exists():
         raise ClusterError(f"{target.identifier} has no data and cannot be promoted.")
     state = layout.writership()
     if state == Writership(name):
-        return _open(servers, target)
+        return _open(servers, nodes, target)
     # Whoever holds commits that the target may lack, the latest first.
     previous = [other for other in (state.successor, old, state.writer) if other not in (None, name)]
     holders = list(dict.fromkeys(other for other in previous if other is not None))
+    nodes.require_read_quorum()
     layout.set_writership(Writership(state.writer, name))
-    _fence(servers, holders, planned=planned)
+    _fence(servers, nodes, holders, planned=planned)
     if layout.is_standby(name):
-        sources = [log_source(servers, holder) for holder in holders if not _never_wrote(servers, holder)]
-        _hand_over_and_promote(servers, target, [source for source in sources if source.is_dir()])
-    notes = _open(servers, target)
+        truth = nodes.truth()
+        # A successor that was promoted, but did not live to be the writer, has begun a timeline: the target goes
+        # on from its end, since a second timeline of the same number would be mistaken for it.
+        begun = _begun(servers, state.successor if state.successor != name else None)
+        _hand_over_and_promote(servers, target, [source for source in (truth, begun) if source])
+    notes = _open(servers, nodes, target)
     record = layout.record(name)
     if record is not None and record.limits:
         layout.set_limits(record.limits)
@@ -128,30 +137,42 @@ def _hand_over_and_promote(servers: Servers, target: InstanceSpec, sources: Sequ
         servers.sessions.rows(name, "SELECT pg_promote(false)")
 
 
-def _fence(servers: Servers, holders: Sequence[str], *, planned: bool) -> None:
-    """End everybody who may write. One that hangs is killed: it would answer again when it wakes."""
-    for holder in holders:
-        if planned:
+def _fence(servers: Servers, nodes: StorageNodes, holders: Sequence[str], *, planned: bool) -> None:
+    """Take the volume from everybody who may write, then end them: one that hangs would answer when it wakes."""
+    if planned:
+        for holder in holders:
+            nodes.release(holder)
             servers.stop(holder, "fast", PLANNED_STOP_SECONDS)
+    nodes.fence()
+    for holder in holders:
         servers.kill(holder)
 
 
-def _never_wrote(servers: Servers, name: str) -> bool:
-    """Whether a fenced instance was a standby to its end: then it has nothing that its writer has not."""
-    return servers.layout.is_standby(name)
+def _begun(servers: Servers, successor: str | None) -> Path | None:
+    """The log of a dead successor that was promoted; None where it was a standby to its end."""
+    if successor is None or servers.layout.is_standby(successor):
+        return None
+    folder = servers.layout.data(successor) / "pg_wal"
+    return folder if folder.is_dir() else None
 
 
-def _open(servers: Servers, target: InstanceSpec) -> Notes:
-    """Wait until the promoted target accepts writes, and have its files say what it is."""
+def _open(servers: Servers, nodes: StorageNodes, target: InstanceSpec) -> Notes:
+    """Wait until the promoted target accepts writes with a quorum, and have its files say what it is."""
     name = target.name
     if servers.find(name) is None:
         if servers.layout.is_standby(name):
             raise NotReachableError(f"{target.identifier} died while it was being promoted.")
-        return servers.start(target, reader=False)
+        notes = servers.start(target, reader=False)
+        nodes.forget_truth()
+        settle(nodes, name)
+        return notes
     servers.settle(name)
     if not wait_until(lambda: not servers.in_recovery(name), PROMOTE_SECONDS):
         raise ClusterError(f"{target.identifier} was not promoted within {PROMOTE_SECONDS:g} s.")
+    nodes.forget_truth()
+    nodes.follow(name)
     servers.write_configuration(servers.layout.data(name), name)
     servers.reload(name)
     forget_asked(servers, name)
+    settle(nodes, name)
     return ()

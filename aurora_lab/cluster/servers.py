@@ -20,6 +20,7 @@ from aurora_lab.cluster.configuration import (
 from aurora_lab.cluster.connections import ADMIN_DATABASE, ADMINISTRATOR, Address, Sessions
 from aurora_lab.cluster.layout import Layout, Record
 from aurora_lab.cluster.parameters import accepted, limits_of
+from aurora_lab.cluster.quorum import SYNCHRONOUS
 from aurora_lab.cluster.template import Template
 from aurora_lab.cluster.types import ClusterError, InstanceSpec, NotReachableError
 from aurora_lab.runtime.base import Runtime, Server, ServerSpec, ServerStartError
@@ -142,6 +143,7 @@ class Servers:
             tls=(self.layout.certificate, self.layout.key),
             primary_conninfo=primary,
             restore_command=restore_command,
+            synchronous=SYNCHRONOUS,
             major=facts.major,
         )
         file, text = data / "postgresql.conf", configuration.text()

@@ -9,6 +9,7 @@ each commit for four of them (`quorum.SYNCHRONOUS`).
     nodes/a1.json          the epoch that it has heard of, and the writer that it follows
     nodes/epochs.json      the volume's epoch, and where the log ended when each began
     nodes/faults.json      what has been done to which node, until it is undone
+    nodes/rebuilding.json  who has lost its copy, and has not caught up since
 
 The rules:
 
@@ -23,24 +24,29 @@ The rules:
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
-from time import monotonic, time
+from time import monotonic
 from typing import Any
 
 from aurora_lab.cluster import log_copies
-from aurora_lab.cluster.configuration import as_json
-from aurora_lab.cluster.quorum import FAULTS, NAMES, READ_QUORUM, WRITE_QUORUM, NoReadQuorumError
+from aurora_lab.cluster.node_records import NodeRecords, hopeless
+from aurora_lab.cluster.quorum import (
+    FAULTS,
+    NAMES,
+    READ_QUORUM,
+    WRITE_QUORUM,
+    NodeStatus,
+    NoReadQuorumError,
+)
 from aurora_lab.cluster.servers import Servers, wait_until
 from aurora_lab.cluster.types import ClusterError, NotReachableError
-from aurora_lab.runtime.base import Program, ProgramSpec, ToolError
+from aurora_lab.runtime.base import Program, ProgramSpec
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +61,7 @@ _ATTACHED = """
     SELECT application_name, state = 'streaming', (flush_lsn - '0/0')::bigint FROM pg_stat_replication
     WHERE application_name = ANY(%s) AND usename = 'rdsrepladmin' ORDER BY pid
 """
-_HOPELESS = re.compile(
-    "has already been removed|is not in this server's history|is ahead of the WAL flush position"
-    "|could not determine size|has \\d+ bytes, should be"
-)
-"""What a node says that can never go on with the copy that it has."""
+_LET_GO = "SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE application_name = ANY(%s)"
 
 
 class StorageNodes:
@@ -69,6 +71,7 @@ class StorageNodes:
         self._servers = servers
         self._runtime = servers.runtime
         self.folder = servers.layout.volume / "nodes"
+        self.records = NodeRecords(self._runtime, self.folder)
         self._lock = threading.RLock()
         self._programs: dict[str, Program] = {}
         self._silent: dict[str, float] = {}
@@ -76,9 +79,15 @@ class StorageNodes:
 
     def copy(self, node: str) -> Path:
         """The folder with a node's copy of the log."""
-        return self.folder / node
+        return self.records.copy(node)
 
     # Opening the volume.
+
+    def require_read_quorum(self) -> None:
+        """Raise NoReadQuorumError where too few nodes answer to open the volume."""
+        witnesses = len(self.records.witnesses())
+        if witnesses < READ_QUORUM:
+            raise NoReadQuorumError(witnesses)
 
     def fence(self) -> None:
         """Begin the next epoch: no node that answers receives from anybody any more.
@@ -86,45 +95,36 @@ class StorageNodes:
         Raises NoReadQuorumError, and then nothing has changed.
         """
         with self._lock:
-            answering = self._answering()
-            if len(answering) < READ_QUORUM:
-                raise NoReadQuorumError(len(answering))
+            self.require_read_quorum()
+            answering = self.records.answering()
             self._runtime.make_folder(self.folder)
             self._end(answering)
             self._sweep()
-            longest = self._longest(answering)
+            longest = self._longest(self.records.witnesses())
             end = log_copies.last(self.copy(longest)) if longest else None
-            state = self._epochs()
-            epoch = state["epoch"] + 1
-            ends = {**state["ends"], str(epoch): end.name if end else None}
-            heard = min(self._node(node).get("epoch", 0) for node in NAMES if node not in answering) if (
-                len(answering) < len(NAMES)
-            ) else epoch
-            ends = {number: name for number, name in ends.items() if int(number) > min(heard, epoch - 1)}
-            self._write("epochs", {"epoch": epoch, "ends": ends})
-            for node in answering:
-                self._write(node, {"epoch": epoch})
+            self.records.begin_epoch(answering, longest, end.name if end else None)
 
     def truth(self) -> Path | None:
         """A folder with every log record that a read quorum proves, under full names; None where there is none.
 
-        To be taken after `fence`, and to be given back with `forget_truth` before anybody follows.
-        Raises NoReadQuorumError, ToolError.
+        To be taken after `fence`, and to be given back with `forget_truth` once the writer has opened: a target
+        that was told to promote goes on reading it, whatever becomes of us. Raises NoReadQuorumError, ToolError.
         """
         with self._lock:
-            answering = self._answering()
-            if len(answering) < READ_QUORUM:
-                raise NoReadQuorumError(len(answering))
-            longest = self._longest(answering)
+            self.require_read_quorum()
+            witnesses = self.records.witnesses()
+            longest = self.records.longest()
+            if longest not in witnesses or log_copies.last(self.copy(longest)) is None:
+                longest = self._longest(witnesses)
             if longest is None:
                 return None
-            target = self.folder / f"hand-over-{token_hex(4)}"
+            target = self.folder / f"truth-{token_hex(4)}"
             log_copies.put_together(self._runtime, self.copy(longest), target)
             return target
 
-    def forget_truth(self, folder: Path | None) -> None:
-        """Remove a folder that `truth` has made."""
-        if folder is not None:
+    def forget_truth(self) -> None:
+        """Remove the folders that `truth` has made."""
+        for folder in self.folder.glob("truth-*"):
             self._runtime.remove_tree(folder)
 
     # Following a writer.
@@ -135,14 +135,14 @@ class StorageNodes:
         Returns at once; `await_quorum` waits. Raises NotReachableError, ToolError.
         """
         with self._lock:
-            self._attach(self._answering(), writer)
+            self._attach(self.records.answering(), writer)
 
     def await_quorum(self, writer: str, seconds: float = QUORUM_SECONDS) -> bool:
         """Wait until the first commit would not hang: until a write quorum stands or, where fewer answer, these.
 
         False when it took too long. Raises NotReachableError.
         """
-        wanted = min(WRITE_QUORUM, len(self._answering()))
+        wanted = min(WRITE_QUORUM, len(self.records.answering()))
 
         def stands() -> bool:
             return sum(streaming for streaming, _ in self.attached(writer).values()) >= wanted
@@ -157,12 +157,18 @@ class StorageNodes:
         rows = self._servers.sessions.rows(writer, _ATTACHED, list(NAMES), seconds=2.0)
         return {name: (bool(streaming), int(flushed or 0)) for name, streaming, flushed in rows}
 
+    def release(self, writer: str) -> None:
+        """Cut the writer's connections to nodes that hang: a clean stop would wait for them."""
+        hanging = list(self.records.faults())
+        if hanging:
+            with suppress(ClusterError):
+                self._servers.sessions.rows(writer, _LET_GO, hanging, seconds=2.0)
+
     def stop(self) -> None:
         """End all nodes' processes; their copies stay."""
         with self._lock:
             self._programs.clear()
-            if self.folder.exists():
-                self._runtime.end_programs(self.folder)
+            self._runtime.end_programs(self._servers.layout.folder)
 
     # Looking after them.
 
@@ -174,34 +180,51 @@ class StorageNodes:
 
         Raises NotReachableError, ToolError.
         """
+        epoch = self.records.epoch()
+        # Not under the lock: a failover must not wait for a writer that hangs.
+        attached = self.attached(writer)
         with self._lock:
+            if self.records.epoch() != epoch:
+                return []
             notes = []
-            faults = self._faults()
-            for node, fault in list(faults.items()):
-                if fault["fault"] == "destroy" and time() - fault["since"] > repair_seconds:
-                    del faults[node]
-                    self._write("faults", faults)
-            attached = self.attached(writer)
-            for node in self._answering():
-                if not self._missing(node) and attached.get(node, (False, 0))[0]:
+            for node, fault in self.records.faults().items():
+                if fault == "destroy" and self.records.since(node) > repair_seconds:
+                    self.records.set_fault(node, None)
+            answering = self.records.answering()
+            running = self._running(answering)
+            for node in answering:
+                if node in running and attached.get(node, (False, 0))[0]:
                     self._silent.pop(node, None)
-                elif note := self._bring_back(node, writer, attached):
+                    self.records.set_rebuilding(node, False)
+                elif note := self._bring_back(node, writer, node in running, attached):
                     notes.append(note)
             self._trim(may_go)
             return notes
 
-    def state(self, node: str) -> str:
-        """What has been done to a node (`killed`, `paused` …), or `up`."""
-        fault = self._faults().get(node)
-        return FAULTS[fault["fault"]] if fault else "up"
-
-    def epoch(self) -> int:
-        """The volume's epoch; 0 before the first writer."""
-        return int(self._epochs()["epoch"])
+    def status(self, writer: str | None) -> tuple[NodeStatus, ...]:
+        """Each node now; `writer` is the one that runs, or None."""
+        faults = self.records.faults()
+        attached: dict[str, tuple[bool, int]] = {}
+        if writer is not None:
+            with suppress(ClusterError):
+                attached = self.attached(writer)
+        found = []
+        for node in NAMES:
+            fault = faults.get(node)
+            streaming, flushed = attached.get(node, (None, 0))
+            if fault is not None:
+                state = FAULTS[fault]
+            elif streaming is None:
+                state = "idle" if writer is None else "starting"
+            else:
+                state = "in-sync" if streaming else "catching-up"
+            scl = flushed or log_copies.reach(self.copy(node))
+            found.append(NodeStatus(node, node[0], state, scl, self.memory(node)))
+        return tuple(found)
 
     def memory(self, node: str) -> int:
         """Bytes of memory that a node's process takes; 0 where none runs."""
-        program = self._find(node)
+        program = self._running([node]).get(node)
         return program.memory() if program is not None else 0
 
     # Faults.
@@ -217,9 +240,8 @@ class StorageNodes:
                 f"Storage nodes are {', '.join(NAMES)}; what can be done to them is {', '.join(FAULTS)}."
             )
         with self._lock:
-            self._runtime.make_folder(self.folder)
-            self._write("faults", {**self._faults(), node: {"fault": kind, "since": time()}})
-            program = self._find(node)
+            self.records.set_fault(node, kind)
+            program = self._running([node]).get(node)
             if kind in ("pause", "cut"):
                 if program is not None:
                     program.freeze()
@@ -231,23 +253,18 @@ class StorageNodes:
     def undo(self, node: str) -> None:
         """Bring a node back. It follows, catches up or is rebuilt when the nodes are next looked after."""
         with self._lock:
-            faults = self._faults()
-            if faults.pop(node, None) is None:
+            if node not in self.records.faults():
                 return
-            self._write("faults", faults)
-            program = self._find(node)
+            self.records.set_fault(node, None)
+            program = self._running([node]).get(node)
             if program is None:
                 return
-            if self._node(node).get("epoch") == self.epoch():
+            if self.records.heard(node) == self.records.epoch():
                 program.thaw()
             else:
                 program.kill()  # It would go on with a writer of an earlier epoch.
 
     # Helpers.
-
-    def _answering(self) -> list[str]:
-        faults = self._faults()
-        return [node for node in NAMES if node not in faults]
 
     def _longest(self, nodes: Iterable[str]) -> str | None:
         copies = {node: self.copy(node) for node in nodes}
@@ -255,9 +272,10 @@ class StorageNodes:
 
     def _attach(self, nodes: Sequence[str], writer: str) -> None:
         """Start the processes of those that do not follow this writer in this epoch."""
-        epoch, target = self.epoch(), self._target(writer)
+        epoch, target = self.records.epoch(), self._target(writer)
         wanted = {"epoch": epoch, **target}
-        new = [node for node in nodes if self._node(node) != wanted or self._missing(node)]
+        running = self._running(nodes)
+        new = [node for node in nodes if node not in running or self.records.node(node) != wanted]
         if not new:
             return
         self._runtime.make_folder(self.folder)
@@ -270,7 +288,7 @@ class StorageNodes:
     def _launch(self, node: str, writer: str, wanted: dict[str, Any]) -> Program:
         self._runtime.make_folder(self.copy(node))
         self._cut(node)
-        self._write(node, wanted)
+        self.records.set_node(node, wanted)
         spec = ProgramSpec(
             place=f"az-{node[0]}",
             root=self._servers.layout.folder,
@@ -292,21 +310,22 @@ class StorageNodes:
 
     def _cut(self, node: str) -> None:
         """Remove what a node has beyond the end of the epochs that it has missed."""
-        heard = self._node(node).get("epoch", 0)
-        ends = [name for number, name in self._epochs()["ends"].items() if int(number) > heard and name]
-        if ends and (removed := log_copies.cut(self.copy(node), min(ends))):
-            log.info("storage node %s: %d files beyond %s annulled", node, removed, min(ends))
+        end = self.records.annulled_from(node)
+        if end is not None and (removed := log_copies.cut(self.copy(node), end)):
+            log.info("storage node %s: %d files beyond %s annulled", node, removed, end)
 
-    def _bring_back(self, node: str, writer: str, attached: dict[str, tuple[bool, int]]) -> str | None:
+    def _bring_back(
+        self, node: str, writer: str, runs: bool, attached: dict[str, tuple[bool, int]]
+    ) -> str | None:
         """Start a node that does not receive, with another copy where it cannot go on with its own."""
         copy = self.copy(node)
         rebuilt = None
-        if not self._missing(node):
+        if runs:
             since = self._silent.setdefault(node, monotonic())
             if monotonic() - since < SILENT_SECONDS:
                 return None
             self._end([node])
-            if self._hopeless(node):
+            if hopeless(self.copy(node).with_name(f"{node}.log"), self._said.get(node, 0)):
                 self._discard(node)
         if log_copies.last(copy) is None:
             peers = [peer for peer, (streaming, _) in attached.items() if streaming and peer != node]
@@ -320,58 +339,32 @@ class StorageNodes:
         if not counts:
             return None
         peer = max(counts, key=lambda each: counts[each])
-        staging = self.folder / f"hand-over-{token_hex(4)}"
-        making = self.folder / f"{node}.new-{token_hex(4)}"
-        try:
-            log_copies.put_together(self._runtime, self.copy(peer), staging)
-            # The segment that the peer is writing now the node receives by itself.
-            last = log_copies.last(staging)
-            if last is not None:
-                last.file.rename(last.file.with_name(last.name + log_copies.PARTIAL))
-            self._runtime.copy_tree(staging, making)
-            self._runtime.remove_tree(self.copy(node))
-            making.rename(self.copy(node))
-        except OSError as error:  # The peer has just finished or trimmed a segment.
-            raise ToolError(f"storage node {node} could not be rebuilt from {peer}: {error}") from error
-        finally:
-            self._runtime.remove_tree(staging)
-            self._runtime.remove_tree(making)
-        self._write(node, {"epoch": self.epoch()})
+        log_copies.rebuild(self._runtime, self.copy(peer), self.copy(node))
+        self.records.set_node(node, {"epoch": self.records.epoch()})
         return f"Storage node {node} has been rebuilt from {peer}."
 
-    def _hopeless(self, node: str) -> bool:
-        """Whether a node has said since its start that it cannot go on with its copy."""
-        file = self.copy(node).with_name(node + ".log")
-        try:
-            with file.open("rb") as said:
-                said.seek(self._said.get(node, 0))
-                return bool(_HOPELESS.search(said.read().decode("utf-8", "replace")))
-        except OSError:
-            return False
-
     def _trim(self, may_go: Callable[[Path], bool]) -> None:
-        for node in self._answering():
+        for node in self.records.answering():
             for segment in log_copies.finished(self.copy(node))[:-KEPT_SEGMENTS]:
                 if not may_go(segment):
                     break
                 segment.unlink(missing_ok=True)
 
-    def _find(self, node: str) -> Program | None:
-        """The running process of a node, also one that a dead region left."""
-        program = self._programs.get(node)
-        if program is not None and program.running():
-            return program
-        self._programs.pop(node, None)
-        for folder, found in self._runtime.programs(self.folder).items():
-            self._programs[folder.name] = found
-        return self._programs.get(node)
-
-    def _missing(self, node: str) -> bool:
-        return self._find(node) is None
+    def _running(self, nodes: Iterable[str]) -> dict[str, Program]:
+        """The running processes of nodes, also those that a dead region left."""
+        nodes = list(nodes)
+        for node in nodes:
+            if node in self._programs and not self._programs[node].running():
+                del self._programs[node]
+        if any(node not in self._programs for node in nodes):
+            for folder, found in self._runtime.programs(self.folder).items():
+                self._programs.setdefault(folder.name, found)
+        return {node: self._programs[node] for node in nodes if node in self._programs}
 
     def _end(self, nodes: Iterable[str]) -> None:
         """End the processes of nodes, together."""
-        doomed = [program for node in nodes if (program := self._find(node)) is not None]
+        nodes = list(nodes)
+        doomed = list(self._running(nodes).values())
         if doomed:
             with ThreadPoolExecutor(len(doomed)) as threads:
                 list(threads.map(lambda program: program.kill(), doomed))
@@ -380,36 +373,22 @@ class StorageNodes:
             self._silent.pop(node, None)
 
     def _discard(self, node: str) -> None:
-        """Remove a node's copy: first by name, so that nobody ever takes half of one for a copy."""
+        """Remove a node's copy: first by name, so that nobody ever takes half of one for a copy.
+
+        Until it has caught up with the writer it does not count for the read quorum: it may have been one of
+        only four that had an acknowledged record.
+        """
+        self.records.set_rebuilding(node, True)
         if self.copy(node).exists():
             doomed = self.folder / f"{node}.new-{token_hex(4)}"
             self.copy(node).rename(doomed)
             self._runtime.remove_tree(doomed)
 
     def _sweep(self) -> None:
-        """Remove what dead attempts have left."""
-        for pattern in ("hand-over-*", "check-*", "*.new-*"):
+        """Remove what dead attempts have left; but not what a target may still be reading."""
+        for pattern in ("staging-*", "check-*", "*.new-*"):
             for folder in self.folder.glob(pattern):
                 self._runtime.remove_tree(folder)
-
-    def _epochs(self) -> dict[str, Any]:
-        return self._read("epochs") or {"epoch": 0, "ends": {}}
-
-    def _faults(self) -> dict[str, dict[str, Any]]:
-        return self._read("faults")
-
-    def _node(self, node: str) -> dict[str, Any]:
-        return self._read(node)
-
-    def _read(self, name: str) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        return found
-
-    def _write(self, name: str, value: dict[str, Any]) -> None:
-        self._runtime.write(self.folder / f"{name}.json", as_json(value))
 
 
 def settle(nodes: StorageNodes, writer: str) -> None:

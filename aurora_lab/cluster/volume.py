@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from time import monotonic, sleep
 
 import psycopg
@@ -28,6 +27,8 @@ from aurora_lab.cluster.layout import STANDBY_SIGNAL, Birth, Writership
 from aurora_lab.cluster.servers import POLL_SECONDS, REPLICATION_USER, START_SECONDS, STARTING, Servers
 from aurora_lab.cluster.types import ClusterError, Master, NotReachableError, NotTheWriterError
 
+PASSWORD_SECONDS = 5.0
+"""How long a change of a password may wait for the write quorum."""
 RESERVED = frozenset({ADMINISTRATOR, REPLICATION_USER, "public", "none"})
 
 
@@ -126,9 +127,14 @@ def keep_volume(servers: Servers, name: str) -> None:
 
 
 def set_password(servers: Servers, writer: str, username: str, password: str) -> None:
-    """Change a user's password; what the server sees, and may log, is its verifier."""
-    with servers.sessions.use(writer) as connection:
+    """Change a user's password; what the server sees, and may log, is its verifier.
+
+    Returns when a write quorum has it, as with a learner's commit; the administrator's others do not wait.
+    Raises NotReachableError where there is no write quorum.
+    """
+    with servers.sessions.use(writer, PASSWORD_SECONDS) as connection, connection.transaction():
         secret = verifier(connection, username, password)
+        connection.execute("SET LOCAL synchronous_commit = on")
         connection.execute(
             sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(username), sql.Literal(secret))
         )
@@ -201,12 +207,3 @@ def _fill(
             connection.execute("SET LOCAL scram_iterations = 1")
         for user, word in passwords.items():
             run("ALTER ROLE {} PASSWORD {}", user, password=verifier(connection, user, word))
-
-
-def log_source(servers: Servers, name: str) -> Path:
-    """Where the log of a fenced instance lies: every record that it ever acknowledged is there.
-
-    A process that is killed loses nothing that it has written: the operating system has it. Once six log
-    copies make up the volume, this is where a read quorum of them is put together.
-    """
-    return servers.layout.data(name) / "pg_wal"

@@ -7,7 +7,7 @@ import ipaddress
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from aurora_lab.cluster.connections import free_port
 from aurora_lab.cluster.plane import ClusterPlane
+from aurora_lab.cluster.quorum import NAMES
 from aurora_lab.cluster.template import Template
 from aurora_lab.cluster.types import InstanceSpec, Master, TopologyRow
 from aurora_lab.runtime.base import Runtime
@@ -151,15 +152,32 @@ class SmallCluster:
 
 
 def forget_log(cluster: SmallCluster, writer: InstanceSpec) -> None:
-    """As if more had been written than the writer keeps: of its log only the newest segments are left."""
+    """As if more had been written than is kept: of the log the writer and the volume have only the newest."""
     with cluster.plane.connect(writer.resource_id) as administrator:
         for _ in range(3):
             administrator.execute("SELECT pg_switch_wal()")
             administrator.execute("CHECKPOINT")
         (newest,) = administrator.execute("SELECT pg_walfile_name(pg_current_wal_lsn())").fetchone() or ("",)
-    for segment in (cluster.plane.layout.data(writer.name) / "pg_wal").glob("0" * 7 + "?" * 17):
-        if segment.name < newest:
-            segment.unlink()
+    wait_until_all_have(cluster, writer)
+    folders = [cluster.plane.nodes.copy(node) for node in NAMES]
+    for folder in (cluster.plane.layout.data(writer.name) / "pg_wal", *folders):
+        for segment in folder.glob("0" * 7 + "?" * 17):
+            if segment.name < newest:
+                segment.unlink()
+
+
+def wait_until_all_have(cluster: SmallCluster, writer: InstanceSpec, nodes: Sequence[str] = NAMES) -> None:
+    """Until these storage nodes have all that the writer has written so far."""
+    with cluster.plane.connect(writer.resource_id) as administrator:
+        ((written,),) = administrator.execute(
+            "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint"
+        ).fetchall()
+
+    def have() -> bool:
+        attached = cluster.plane.nodes.attached(writer.name)
+        return all(attached.get(node, (False, 0))[1] >= written for node in nodes)
+
+    until(have, f"{', '.join(nodes)} have the log")
 
 
 @contextmanager

@@ -1,0 +1,74 @@
+"""Looking after the volume of a running cluster: its nodes are brought back, its positions told."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+
+from aurora_lab.cluster.configuration import as_json
+from aurora_lab.cluster.quorum import VolumeStatus, positions
+from aurora_lab.cluster.servers import Servers
+from aurora_lab.cluster.storage_nodes import StorageNodes
+from aurora_lab.cluster.types import ClusterError
+
+LOOK_SECONDS = 1.0
+_INSERTED = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
+
+
+class VolumeWatch:
+    """What is done about once a second while the cluster runs. Safe to call from any thread."""
+
+    def __init__(self, servers: Servers, nodes: StorageNodes) -> None:
+        self._servers = servers
+        self._nodes = nodes
+        self._boundaries: deque[int] = deque(maxlen=600)
+        """Positions at which a log record ended: what the VDL may be."""
+        self._published = ""
+
+    def tend(self, repair_seconds: float) -> list[str]:
+        """Bring back storage nodes that do not receive, and trim the log; what was done, in words.
+
+        `repair_seconds`: after how long a destroyed one is rebuilt. Nothing happens where no writer runs.
+        Raises ClusterError, ToolError.
+        """
+        writer = self._open_writer()
+        if writer is None:
+            return []
+        notes = self._nodes.tend(writer, repair_seconds, backed_up)
+        self._publish()
+        return notes
+
+    def status(self) -> VolumeStatus:
+        """The storage nodes and the log positions now."""
+        writer = self._open_writer()
+        with suppress(ClusterError):
+            if writer is not None:
+                # Before the nodes are asked: mostly they have it by then.
+                ((inserted,),) = self._servers.sessions.rows(writer, _INSERTED, seconds=LOOK_SECONDS)
+                self._boundaries.append(int(inserted))
+        nodes = self._nodes.status(writer)
+        pgcl, vcl, vdl = positions((node.scl for node in nodes), self._boundaries)
+        return VolumeStatus(self._nodes.records.epoch(), nodes, pgcl, vcl, vdl or vcl)
+
+    def _open_writer(self) -> str | None:
+        """The writer, if it runs and nobody is to succeed it."""
+        state = self._servers.layout.writership()
+        if state.writer is None or state.successor is not None or self._servers.find(state.writer) is None:
+            return None
+        return state.writer
+
+    def _publish(self) -> None:
+        """Replace `storage.json`, which the volume's functions in SQL read on every instance."""
+        status = self.status()
+        rows = [{"name": node.name, "state": node.state, "scl": node.scl} for node in status.nodes]
+        text = as_json({"epoch": status.epoch, "nodes": rows, "vdl": status.vdl})
+        layout = self._servers.layout
+        if text != self._published and layout.folder.exists():
+            self._servers.runtime.write(layout.folder / "storage.json", text)
+            self._published = text
+
+
+def backed_up(_segment: Path) -> bool:
+    """Whether a finished segment may be removed: the place where it may be kept elsewhere first."""
+    return True
