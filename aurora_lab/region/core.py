@@ -283,3 +283,10 @@ class Region:
             log.warning("ending server %s, which belongs to no instance", server.spec.name)
             with suppress(ProcessLookupError):
                 server.kill()
+        clusters = self.home.data / "clusters"
+        of_clusters = {item["DbClusterResourceId"].lower() for item in self.store.all("DBCluster")}
+        for folder in self.runtime.programs(clusters.resolve()):
+            owner = folder.relative_to(clusters.resolve()).parts[0]
+            if owner not in of_clusters:
+                log.warning("ending storage nodes of %s, which is no cluster", owner)
+                self.runtime.end_programs(clusters / owner)

@@ -15,8 +15,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from aurora_lab.cluster.quorum import NoReadQuorumError
 from aurora_lab.cluster.types import ClusterError
 from aurora_lab.models.promotion import Candidate, promotion_order
+from aurora_lab.region.faults import is_out
 from aurora_lab.region.notices import notify
 from aurora_lab.region.rds.orderable import instance_class
 from aurora_lab.region.store import Document
@@ -38,7 +40,9 @@ def best_target(worker: ClusterWorker, cluster: Document, failed: list[str] | No
     readers = {
         item["DBInstanceIdentifier"]: item
         for item in worker.readers(cluster)
-        if item["DBInstanceStatus"] == "available" and worker.plane.running(item["DbiResourceId"])
+        if item["DBInstanceStatus"] == "available"
+        and not is_out(worker.region, item)
+        and worker.plane.running(item["DbiResourceId"])
     }
     candidates = []
     for identifier, item in readers.items():
@@ -91,6 +95,8 @@ def fail_over(worker: ClusterWorker, cluster: Document) -> bool:
                 worker.spec(cluster, old) if old else None,
                 planned=record["planned"],
             )
+        except NoReadQuorumError:
+            raise  # Another target would not help. The worker says so, and tries again.
         except (ClusterError, ServerStartError, ToolError):
             log.exception("promoting %s failed", record["target"])
             return _next_attempt(worker, cluster)

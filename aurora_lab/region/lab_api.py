@@ -15,10 +15,11 @@ import psutil
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from aurora_lab.cluster.types import NotReachableError
+from aurora_lab.cluster.types import ClusterError, NotReachableError
 from aurora_lab.region.core import Region
 from aurora_lab.region.database_status import databases_status
 from aurora_lab.region.databases import server_of
+from aurora_lab.region.faults import FaultError, do_fault, zone_of
 from aurora_lab.region.home import TOKEN_HEADER
 from aurora_lab.region.rds.cluster_documents import members
 from aurora_lab.region.store import Document
@@ -129,6 +130,29 @@ class LabApi:
                 if item["DBClusterIdentifier"] == cluster["DBClusterIdentifier"]
             ],
             "instances": [self._instance(cluster, item) for item in members(self._region, cluster)],
+            "volume": self._volume(cluster),
+        }
+
+    def _volume(self, cluster: Document) -> dict[str, Any]:
+        """The storage nodes; positions in bytes of the log."""
+        volume = self._region.worker_of(cluster).plane.watch.status()
+        return {
+            "epoch": volume.epoch,
+            "write_quorum": volume.write_quorum,
+            "read_quorum": volume.read_quorum,
+            "pgcl": volume.pgcl,
+            "vcl": volume.vcl,
+            "vdl": volume.vdl,
+            "nodes": [
+                {
+                    "id": node.name,
+                    "az": zone_of(self._region, node.name),
+                    "state": node.state,
+                    "scl": node.scl,
+                    "memory_bytes": node.memory,
+                }
+                for node in volume.nodes
+            ],
         }
 
     def _instance(self, cluster: Document, instance: Document) -> dict[str, Any]:
@@ -179,7 +203,15 @@ class LabApi:
         return instance
 
     def _fault(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Do to a server what a failing machine would do; with `standby`, to that of a Multi-AZ instance."""
+        """Do to a server, a storage node, an AZ or a network what would happen to a failing one.
+
+        With `standby`, to that of a Multi-AZ instance.
+        """
+        if "kind" in body:
+            try:
+                return do_fault(self._region, body)
+            except (FaultError, ClusterError) as error:
+                raise LabError(str(error)) from error
         instance = self._find(body)
         worker = self._region.worker_of_instance(instance)
         server = worker.plane.server(self._server(instance, body))

@@ -10,6 +10,7 @@ from functools import partial
 from aurora_lab.cluster.types import Master, ParameterError
 from aurora_lab.region.clock import timestamp
 from aurora_lab.region.failover import begin_failover, best_target, fail_over
+from aurora_lab.region.faults import apply_outages, is_out
 from aurora_lab.region.notices import notify
 from aurora_lab.region.rds.parameter_effects import group_values
 from aurora_lab.region.store import Document
@@ -53,6 +54,7 @@ def _create_volume(worker: ClusterWorker, cluster: Document) -> bool:
     worker.plane.create_volume(
         Master(cluster["MasterUsername"], private["master_password"]), cluster.get("DatabaseName")
     )
+    apply_outages(worker)
     worker.change_cluster(settle)
     notify(worker.region, "RDS-EVENT-0170", cluster["DBClusterIdentifier"])
     return True
@@ -67,6 +69,7 @@ def _stop(worker: ClusterWorker, cluster: Document) -> bool:
         worker.region.update(
             "DBInstance", instance["DBInstanceIdentifier"], lambda item: settle(item, "stopped")
         )
+    worker.plane.nodes.stop()
     again = datetime.now(UTC) + timedelta(seconds=worker.region.clock.real(MAX_STOPPED.total_seconds()))
     worker.change_cluster(lambda item: settle(item, "stopped", AutomaticRestartTime=timestamp(again)))
     return True
@@ -151,6 +154,9 @@ def _revive_writer(worker: ClusterWorker, cluster: Document) -> bool:
     if target is not None:
         begin_failover(worker.region, cluster, writer, target, planned=False)
         return True
+    if is_out(worker.region, writer):
+        # Nothing automatic happens: somebody has to make an instance in another AZ (FACTS 4.12).
+        return False
     if running and worker.unresponsive(writer):
         worker.plane.kill(resource)
     restarted = resource in worker.started
@@ -175,6 +181,8 @@ def _next_instance_step(worker: ClusterWorker, cluster: Document) -> bool:
     for instance in ordered:
         step = steps.get(instance["DBInstanceStatus"])
         if step is None or worker.background.busy(instance["DbiResourceId"]):
+            continue
+        if step is not _delete_instance and is_out(worker.region, instance):
             continue
         if step is not _delete_instance and _is_reader(cluster, instance):
             if _begin_reader_step(worker, cluster, instance, step):

@@ -24,6 +24,9 @@ Each pass does the first thing that the table calls for:
     writer's server died     with a reader: failing-over; without: restart in place (FACTS 4.12, 4.14)
     writer does not answer   the same, after 30 lab seconds
     reader's server died     start it again
+    a storage node is away   bring it back, and rebuild it where its copy is lost
+    no read quorum           say so, and try again: the volume is not opened without one
+    an AZ is out             start nothing there (FACTS 4.12)
     parameters changed       write them and reload
 """
 
@@ -36,6 +39,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from aurora_lab.cluster.plane import ClusterPlane
+from aurora_lab.cluster.quorum import NoReadQuorumError
 from aurora_lab.cluster.types import InstanceSpec, Measurement, NotReachableError, TopologyRow
 from aurora_lab.region.background import Background
 from aurora_lab.region.rds.parameters import effective_parameters
@@ -52,6 +56,9 @@ RETRY_SECONDS = 1.0
 """Real seconds before a failed step is tried again."""
 UNRESPONSIVE_LAB_SECONDS = 30.0
 """How long a server may live without answering before it counts as dead."""
+
+REPAIR_LAB_SECONDS = 10.0
+"""After how long a storage node that was destroyed is rebuilt by itself (FACTS 2.3)."""
 
 NextStep = Callable[["ClusterWorker", Document], bool]
 """Does the first thing that the table calls for; False when there was nothing to do."""
@@ -104,6 +111,7 @@ class ClusterWorker(threading.Thread):
         self._finishing = False
         self._watched: set[str] = set()
         self.background = Background(self.wake)
+        self._no_quorum = False
 
     # For other threads.
 
@@ -126,6 +134,7 @@ class ClusterWorker(threading.Thread):
             for instance in self.readers_first(cluster) if cluster else []:
                 self.plane.thaw(instance["DbiResourceId"])
                 self.plane.stop(instance["DbiResourceId"])
+            self.plane.nodes.stop()
         self.plane.close()
 
     # The loop.
@@ -139,7 +148,15 @@ class ClusterWorker(threading.Thread):
                 if cluster is None:
                     break
                 busy = self._next_step(self, cluster)
+                self._no_quorum = False
                 self.measure_when_due()
+            except NoReadQuorumError as error:
+                if not self._no_quorum:
+                    log.warning("cluster %s: %s", self.resource_id, error)
+                    self.tell(str(error), "failure")
+                self._no_quorum, busy = True, False
+                self.measure_when_due()
+                self._wake.wait(RETRY_SECONDS)
             except Exception:
                 log.exception("cluster %s: a step failed and is tried again", self.resource_id)
                 busy = False
@@ -230,6 +247,20 @@ class ClusterWorker(threading.Thread):
         ]
         self.plane.publish(rows)
 
+    def tell(self, message: str, category: str = "notification") -> None:
+        """Add an event of the lab's own about the cluster: of storage nodes AWS says nothing."""
+        cluster = self.cluster()
+        if cluster is not None:
+            self.region.add_event("db-cluster", cluster["DBClusterIdentifier"], [category], message)
+
+    def look_after_volume(self) -> None:
+        """Have the storage nodes looked after, beside the steps."""
+        self.background.start("storage nodes", self._tend)
+
+    def _tend(self) -> None:
+        for note in self.plane.watch.tend(self.region.clock.real(REPAIR_LAB_SECONDS)):
+            self.tell(note)
+
     def watch(self, resource_id: str) -> None:
         """Wake when this instance's server ends."""
         self.started.add(resource_id)
@@ -274,6 +305,7 @@ class ClusterWorker(threading.Thread):
                 self.set_serving(resource, True)
         if cluster is not None and len(self.measurements) > 1:
             self.publish(cluster)
+        self.look_after_volume()
         self._next_measurement = monotonic() + MEASURE_SECONDS
 
     def _lag(self, resource_id: str) -> float | None:

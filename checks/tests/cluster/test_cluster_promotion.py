@@ -35,6 +35,13 @@ def cut_off(cluster: SmallCluster, reader: InstanceSpec) -> None:
         until(lambda: not administrator.execute(receiver).fetchall(), "the reader is cut off")
 
 
+def waits_for_quorum(cluster: SmallCluster, writer: InstanceSpec) -> bool:
+    """Whether a commit on the writer waits for storage nodes."""
+    with cluster.plane.connect(writer.resource_id) as administrator:
+        waiting = "SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        return bool(administrator.execute(waiting).fetchall())
+
+
 def commit_rows(cluster: SmallCluster, instance: InstanceSpec, count: int) -> None:
     """Commit `count` rows, one by one: each is acknowledged when this returns."""
     with cluster.connect(instance) as writing:
@@ -243,18 +250,27 @@ def test_another_target_takes_over_from_one_that_was_not_promoted(
         assert cluster.value(reader, "SELECT count(*) FROM acknowledged") == 10
 
 
-def test_another_target_takes_over_all_that_a_promoted_one_wrote(
+def test_another_target_takes_over_from_one_that_was_promoted_and_never_opened(
     cluster: SmallCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster.start(readers=2)
     commit_rows(cluster, cluster.one, 10)
     interrupted_after(cluster, monkeypatch, "_open")
     until(lambda: not cluster.value(cluster.two, "SELECT pg_is_in_recovery()"), "is promoted")
-    commit_rows(cluster, cluster.two, 7)
-    with pytest.raises(NotTheWriterError):
-        cluster.plane.start_writer(cluster.one)
-    cluster.plane.promote(cluster.three, cluster.one)
-    assert cluster.value(cluster.three, "SELECT count(*) FROM acknowledged") == 17
+    writing = cluster.connect(cluster.two)
+    try:
+        writing.pgconn.send_query(b"INSERT INTO acknowledged VALUES (-1)")
+        until(lambda: waits_for_quorum(cluster, cluster.two), "no storage node follows it: its commit waits")
+        with pytest.raises(NotTheWriterError):
+            cluster.plane.start_writer(cluster.one)
+        cluster.plane.promote(cluster.three, cluster.one)
+        acknowledged = "SELECT count(*) FROM acknowledged WHERE i >= 0"
+        assert cluster.value(cluster.three, acknowledged) == 10
+        cluster.plane.start_reader(cluster.two, cluster.three)
+        commit_rows(cluster, cluster.three, 1)
+        until(lambda: cluster.value(cluster.two, acknowledged) == 11, "it follows the one that opened")
+    finally:
+        writing.close()
 
 
 def test_a_promotion_that_never_happened_can_be_given_up(
