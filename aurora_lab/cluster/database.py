@@ -18,6 +18,7 @@ from contextlib import suppress
 
 from aurora_lab.cluster.configuration import quote
 from aurora_lab.cluster.layout import Writership
+from aurora_lab.cluster.no_nodes import NoStorageNodes
 from aurora_lab.cluster.plane import ClusterPlane
 from aurora_lab.cluster.servers import wait_until
 from aurora_lab.cluster.types import ClusterError, InstanceSpec, NotReachableError
@@ -43,6 +44,8 @@ class DatabasePlane(ClusterPlane):
 
     Idempotent and restartable, as ClusterPlane is.
     """
+
+    nodes_kind = NoStorageNodes
 
     def set_synchronous(self, primary: str, standby: str | None) -> None:
         """Have each commit on `primary` wait for `standby`; with None, for nobody. Resource ids.

@@ -58,6 +58,8 @@ class ClusterPlane:
     stored with the fewest rounds.
     """
 
+    nodes_kind: type[StorageNodes] = StorageNodes
+
     def __init__(  # noqa: PLR0917  (the region names them all)
         self,
         runtime: Runtime,
@@ -69,7 +71,8 @@ class ClusterPlane:
     ) -> None:
         self.layout = Layout(runtime, folder)
         self.servers = Servers(runtime, self.layout, template, (certificate, key), superuser_password)
-        self.nodes = StorageNodes(self.servers)
+        self.nodes = self.nodes_kind(self.servers)
+        self.servers.synchronous = self.nodes.synchronous
         self.watch = VolumeWatch(self.servers, self.nodes)
         self._lock = RoleLock()
         self._readers: dict[str, threading.Lock] = {}

@@ -20,7 +20,6 @@ from aurora_lab.cluster.configuration import (
 from aurora_lab.cluster.connections import ADMIN_DATABASE, ADMINISTRATOR, Address, Sessions
 from aurora_lab.cluster.layout import Layout, Record
 from aurora_lab.cluster.parameters import accepted, limits_of
-from aurora_lab.cluster.quorum import SYNCHRONOUS
 from aurora_lab.cluster.template import Template
 from aurora_lab.cluster.types import ClusterError, InstanceSpec, NotReachableError
 from aurora_lab.runtime.base import Runtime, Server, ServerSpec, ServerStartError
@@ -60,6 +59,8 @@ class Servers:
         self.template = template
         self.password = password
         self.sessions = Sessions(self.address, password)
+        self.synchronous = ""
+        """Whom a commit waits for: `synchronous_standby_names`."""
         self._tls = tls
         self._guard = threading.Lock()
         self._found: dict[str, Server] = {}
@@ -143,7 +144,7 @@ class Servers:
             tls=(self.layout.certificate, self.layout.key),
             primary_conninfo=primary,
             restore_command=restore_command,
-            synchronous=SYNCHRONOUS,
+            synchronous=self.synchronous,
             major=facts.major,
         )
         file, text = data / "postgresql.conf", configuration.text()

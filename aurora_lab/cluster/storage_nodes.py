@@ -40,6 +40,7 @@ from aurora_lab.cluster.quorum import (
     FAULTS,
     NAMES,
     READ_QUORUM,
+    SYNCHRONOUS,
     WRITE_QUORUM,
     NodeStatus,
     NoReadQuorumError,
@@ -66,6 +67,9 @@ _LET_GO = "SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE appli
 
 class StorageNodes:
     """The storage nodes of one cluster. Safe to share between threads; one operation at a time."""
+
+    synchronous = SYNCHRONOUS
+    """`synchronous_standby_names` of every instance."""
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
@@ -272,8 +276,8 @@ class StorageNodes:
 
     def _attach(self, nodes: Sequence[str], writer: str) -> None:
         """Start the processes of those that do not follow this writer in this epoch."""
-        epoch, target = self.records.epoch(), self._target(writer)
-        wanted = {"epoch": epoch, **target}
+        host, port = self._servers.need(writer).peer_address
+        wanted = {"epoch": self.records.epoch(), "writer": writer, "host": host, "port": port}
         running = self._running(nodes)
         new = [node for node in nodes if node not in running or self.records.node(node) != wanted]
         if not new:
@@ -303,10 +307,6 @@ class StorageNodes:
         with suppress(OSError):
             self._said[node] = spec.log.stat().st_size
         return self._runtime.launch(spec)
-
-    def _target(self, writer: str) -> dict[str, Any]:
-        host, port = self._servers.need(writer).peer_address
-        return {"writer": writer, "host": host, "port": port}
 
     def _cut(self, node: str) -> None:
         """Remove what a node has beyond the end of the epochs that it has missed."""

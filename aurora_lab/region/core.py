@@ -284,7 +284,7 @@ class Region:
             with suppress(ProcessLookupError):
                 server.kill()
         clusters = self.home.data / "clusters"
-        of_clusters = {item["DbClusterResourceId"].lower() for item in self.store.all("DBCluster")}
+        of_clusters = {str(item["DbClusterResourceId"]).lower() for item in self.store.all("DBCluster")}
         for folder in self.runtime.programs(clusters.resolve()):
             owner = folder.relative_to(clusters.resolve()).parts[0]
             if owner not in of_clusters:

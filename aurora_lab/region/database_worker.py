@@ -46,6 +46,9 @@ class DatabaseWorker(ClusterWorker):
     def publish(self, cluster: Document) -> None:
         """Nobody asks an RDS server for the topology."""
 
+    def look_after_volume(self) -> None:
+        """There are no storage nodes."""
+
     def source(self, member: Document) -> Document | None:
         """The instance that a read replica follows."""
         return self.region.store.get("DBInstance", source_of(member) or "")

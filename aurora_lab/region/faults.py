@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aurora_lab.cluster.quorum import FAULTS, NAMES
+from aurora_lab.region.databases import server_of
 from aurora_lab.region.store import Document
 
 if TYPE_CHECKING:
@@ -124,21 +125,19 @@ def _on_zone(region: Region, zone: str, action: str) -> None:
 
 
 def _on_instance(region: Region, instance: Document, action: str) -> None:
-    cluster = region.store.get("DBCluster", instance["DBClusterIdentifier"])
-    assert cluster is not None, "an Aurora instance has a cluster"
     if action == "destroy":
         raise FaultError(
             "An instance can be killed, paused or cut off: its data is the volume's, and it has none to lose."
         )
-    worker = region.worker_of(cluster)
-    if action != UNDO and not worker.plane.running(instance["DbiResourceId"]):
+    worker = region.worker_of_instance(instance)
+    if action != UNDO and not worker.plane.running(server_of(instance)):
         raise FaultError(f"The server of {instance['DBInstanceIdentifier']} does not run.")
     _do(worker, instance, action)
     worker.wake()
 
 
 def _do(worker: ClusterWorker, instance: Document, action: str) -> None:
-    resource = instance["DbiResourceId"]
+    resource = server_of(instance)
     if action == UNDO:
         worker.plane.thaw(resource)
     elif action == "kill":
