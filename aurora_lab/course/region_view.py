@@ -121,6 +121,11 @@ class RegionView:
             if item["DBClusterIdentifier"] == cluster
         ]
 
+    def engine_versions(self, engine: str) -> set[str]:
+        """The versions of an engine that the region offers."""
+        found = self._all("describe_db_engine_versions", "DBEngineVersions", Engine=engine)
+        return {str(item["EngineVersion"]) for item in found}
+
     def events(self, identifier: str, source_type: str = "db-cluster") -> list[Document]:
         """The events of one source, oldest first; deleted ones' too."""
         return self._all(

@@ -1,4 +1,4 @@
-"""Lesson 05, proved on a region: solutions pass, the untouched lesson fails, wrong answers fail as themselves.
+"""Every lesson, proved on a region: solutions pass, the untouched lesson fails, wrong answers fail as themselves.
 
 Each notebook is run once, through nbval, in a pytest of its own; the tests here look at what came of it.
 """
@@ -6,6 +6,8 @@ Each notebook is run once, through nbval, in a pytest of its own; the tests here
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -17,67 +19,88 @@ from aurora_lab.course.places import find_places
 from local_region import eventually
 
 PLACES = find_places()
-LESSON = load_lesson(PLACES.check_file("05"))
-SOLVED = PLACES.source("05").with_suffix(".ipynb")
+LESSONS = {number: load_lesson(PLACES.check_file(number)) for number in PLACES.numbers()}
+SOLVED = {number: PLACES.source(number).with_suffix(".ipynb") for number in LESSONS}
 SCALE = 50.0
-WRONG = [(item.id, name) for item in LESSON.exercises.values() for name in item.wrong]
+EXERCISES = [(number, exercise) for number, lesson in LESSONS.items() for exercise in lesson.exercises]
+WRONG = [
+    (number, exercise, name) for number, exercise in EXERCISES for name in LESSONS[number][exercise].wrong
+]
+LONGEST = "05"
 
 # The first test of a kind waits for the whole notebook.
 pytestmark = pytest.mark.timeout(900)
 
 
+Proof = Callable[[str], dict[str, Result]]
+"""What came of a lesson's notebook, by item."""
+
+
 @pytest.fixture(scope="session")
-def proof() -> dict[str, Result]:
+def proof() -> Proof:
     """The solved notebook, with every wrong answer tried before its exercise's solution."""
-    return {result.item: result for result in grade(SOLVED, prove=True, runtime="embedded", scale=SCALE)}
+
+    @cache
+    def prove(number: str) -> dict[str, Result]:
+        found = grade(SOLVED[number], prove=True, runtime="embedded", scale=SCALE)
+        return {result.item: result for result in found}
+
+    return prove
 
 
 @pytest.fixture(scope="session")
-def untouched() -> dict[str, Result]:
+def untouched() -> Proof:
     """The lesson as it is handed out."""
-    found = grade(PLACES.lesson("05"), runtime="embedded", scale=SCALE)
-    return {result.exercise: result for result in found}
+
+    @cache
+    def try_it(number: str) -> dict[str, Result]:
+        found = grade(PLACES.lesson(number), runtime="embedded", scale=SCALE)
+        return {result.exercise: result for result in found}
+
+    return try_it
 
 
-@pytest.mark.parametrize("exercise", LESSON.exercises)
-def test_the_solution_passes(proof: dict[str, Result], exercise: str) -> None:
-    result = proof[f"{exercise} {LESSON[exercise].title}"]
+@pytest.mark.parametrize(("lesson", "exercise"), EXERCISES)
+def test_the_solution_passes(proof: Proof, lesson: str, exercise: str) -> None:
+    about = LESSONS[lesson][exercise]
+    result = proof(lesson)[f"{exercise} {about.title}"]
     assert (result.passed, result.cells) == (True, ())
-    assert result.points == LESSON[exercise].points
+    assert result.points == about.points
 
 
-@pytest.mark.parametrize(("exercise", "wrong"), WRONG)
+@pytest.mark.parametrize(("lesson", "exercise", "wrong"), WRONG)
 def test_a_wrong_answer_fails_with_its_own_mistake(
-    proof: dict[str, Result], exercise: str, wrong: str
+    proof: Proof, lesson: str, exercise: str, wrong: str
 ) -> None:
-    result = proof[f"{exercise} wrong: {wrong}"]
+    result = proof(lesson)[f"{exercise} wrong: {wrong}"]
     assert (result.passed, result.name, result.points) == (False, wrong, 0)
-    assert result.explanation == LESSON[exercise].wrong[wrong].explanation
+    assert result.explanation == LESSONS[lesson][exercise].wrong[wrong].explanation
 
 
-@pytest.mark.parametrize("exercise", LESSON.exercises)
-def test_an_exercise_is_not_solved_by_those_before_it(proof: dict[str, Result], exercise: str) -> None:
-    result = proof[f"{exercise} untouched"]
+@pytest.mark.parametrize(("lesson", "exercise"), EXERCISES)
+def test_an_exercise_is_not_solved_by_those_before_it(proof: Proof, lesson: str, exercise: str) -> None:
+    result = proof(lesson)[f"{exercise} untouched"]
     assert (result.passed, result.points) == (False, 0)
     assert result.name not in ("check-broke", "region-gone")
 
 
-@pytest.mark.parametrize("exercise", LESSON.exercises)
-def test_the_untouched_lesson_fails(untouched: dict[str, Result], exercise: str) -> None:
-    result = untouched[exercise]
+@pytest.mark.parametrize(("lesson", "exercise"), EXERCISES)
+def test_the_untouched_lesson_fails(untouched: Proof, lesson: str, exercise: str) -> None:
+    result = untouched(lesson)[exercise]
     assert (result.passed, result.points) == (False, 0)
     assert result.seen
     assert result.expected
 
 
 @pytest.mark.containers
-def test_the_solutions_pass_on_containers_too(no_engine: str | None) -> None:
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_the_solutions_pass_on_containers_too(no_engine: str | None, lesson: str) -> None:
     if no_engine:
         pytest.skip(f"containers cannot run here: {no_engine}")
-    found = grade(SOLVED, runtime="containers", scale=SCALE)
+    found = grade(SOLVED[lesson], runtime="containers", scale=SCALE)
     failed = [(item.exercise, item.name, item.seen, item.cells) for item in found if not item.passed]
     assert failed == []
-    assert len(found) == len(LESSON.exercises)
+    assert len(found) == len(LESSONS[lesson].exercises)
 
 
 def test_grading_that_takes_too_long_leaves_nothing_running(
@@ -85,7 +108,7 @@ def test_grading_that_takes_too_long_leaves_nothing_running(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(GradeError, match=r"(?s)not done after.*1 untouched PASSED"):
-        grade(SOLVED, prove=True, runtime="embedded", scale=SCALE, seconds=20.0)
+        grade(SOLVED[LONGEST], prove=True, runtime="embedded", scale=SCALE, seconds=20.0)
     # The kernel ends by itself when it finds its parent gone.
     eventually(lambda: not _running(str(tmp_path)), "no process of the grading runs", seconds=20)
 
@@ -96,7 +119,9 @@ def _running(folder: str) -> list[list[str]]:
     return [command for command in commands if folder in " ".join(command)]
 
 
-def test_every_mistake_is_explained_in_its_own_words() -> None:
-    told = [wrong.explanation for item in LESSON.exercises.values() for wrong in item.wrong.values()]
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_every_mistake_is_explained_in_its_own_words(lesson: str) -> None:
+    items = LESSONS[lesson].exercises.values()
+    told = [wrong.explanation for item in items for wrong in item.wrong.values()]
     assert len(set(told)) == len(told)
     assert all(len(words.split()) >= 8 for words in told)
