@@ -51,7 +51,9 @@ class Card:
         return (
             f'<div style="border-left: 5px solid {colour}; padding: 6px 14px; margin: 4px 0; max-width: 800px; '
             'line-height: 1.5; font-family: var(--jp-ui-font-family, sans-serif)">'
-            f'<div style="color: {colour}; font-weight: bold">{sign} {_inline(self.title)}</div>{rows}</div>'
+            # The words keep the theme's own colour: no other can be read well on light and on dark.
+            f'<div style="font-weight: bold"><span style="color: {colour}">{sign}</span> {_inline(self.title)}</div>'
+            f"{rows}</div>"
         )
 
     def bundle(self) -> dict[str, str]:
@@ -78,7 +80,11 @@ def reference(exercise: str, title: str) -> Card:
 def _html_row(label: str, text: str) -> str:
     head = f'<span style="opacity: 0.65">{html.escape(label)}: </span>' if label else ""
     first, *more = text.splitlines() or [""]
-    block = f'<pre style="margin: 4px 0 4px 14px">{html.escape(chr(10).join(more))}</pre>' if more else ""
+    block = (
+        f'<pre style="margin: 4px 0 4px 14px; overflow-x: auto">{html.escape(chr(10).join(more))}</pre>'
+        if more
+        else ""
+    )
     return f'<div style="margin-top: 4px">{head}{_inline(first)}{block}</div>'
 
 
