@@ -98,6 +98,10 @@ class RegionView:
             config=config,
         )
 
+    def warm(self) -> None:
+        """Read what a first question needs: it takes longer than the question."""
+        self.cluster("none")
+
     def cluster(self, identifier: str) -> Document | None:
         """The DB cluster as DescribeDBClusters shows it, or None."""
         return self._one("describe_db_clusters", "DBClusters", DBClusterIdentifier=identifier)
