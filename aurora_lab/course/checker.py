@@ -83,7 +83,6 @@ class Checks:
             self._view = RegionView.of(self.home)
         return self._view
 
-
     def warm(self) -> None:
         """Make the first check as quick as the others."""
         with contextlib.suppress(RegionGoneError):

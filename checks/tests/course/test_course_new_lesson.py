@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect  # type: ignore[import-untyped]
 import pytest
 
 from aurora_lab.course import notebooks
@@ -16,7 +17,8 @@ from aurora_lab.course.grade import grade
 from aurora_lab.course.places import VARIABLE, Places
 from aurora_lab.course.progress import Progress
 from aurora_lab.course.record import Record
-from aurora_lab.region.environment import program_folders
+from aurora_lab.course.runner import Runner
+from aurora_lab.region.environment import enter, program_folders
 from local_region import LocalRegion, local_region
 
 SECONDS = 180.0
@@ -180,6 +182,38 @@ def test_a_checkpoint_asks_removes_and_begins(course: Places, real: LocalRegion,
     assert backup.read_text() == "my work"
     assert Progress(real.home).done() == {}
     assert Record(real.home, "98").all() == {}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_a_notebook_that_its_own_kernel_runs_is_followed(
+    course: Places, real: LocalRegion, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    own = {**os.environ, "AURORA_LAB_HOME": str(real.home.folder), "AURORA_LAB_WORKSPACE": str(work)}
+    terminal = pexpect.spawn(
+        sys.executable, ["-m", "aurora_lab.cli", "watch", "98"], env=own, encoding="utf-8", timeout=60
+    )
+    environ = enter(real.home, real.info, None, own, remember=False).apply(own)
+    said: list[str] = []
+    kernel = Runner(tmp_path, environ, "98", said.append)
+    try:
+        terminal.expect_exact("Now 98.1")
+        file = work / course.lesson("98").name
+        for number, value, sees in ((1, 2, "98.1 Number 1: not yet"), (1, 1000, "98.1 Number 1: passed")):
+            # As JupyterLab does: the kernel runs the cell, then the file is saved.
+            assert kernel.run(f"x{number} = {value}"), said
+            notebook = notebooks.read(file)
+            for cell in notebook.cells:
+                if cell.id == f"answer-98-{number}":
+                    cell.source = f"x{number} = {value}"
+            file.write_text(notebooks.dumps(notebook))
+            terminal.expect_exact(sees)
+        terminal.send("q")
+        terminal.expect_exact("stay as they are")
+        terminal.expect(pexpect.EOF)
+    finally:
+        kernel.close()
+        terminal.close(force=True)
 
 
 def test_a_checkpoint_of_no_lesson_is_named(course: Places) -> None:
