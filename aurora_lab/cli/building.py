@@ -1,4 +1,4 @@
-"""`build`: the lessons' notebooks from their sources."""
+"""`build` and `notes`: what is made of the lessons' sources."""
 
 from __future__ import annotations
 
@@ -31,6 +31,23 @@ def build_command(lessons: tuple[str, ...], check: bool) -> None:
             faults.append(str(error))
     if faults:
         raise LabError("\n".join(faults))
+
+
+@click.command("notes")
+@click.argument("lesson")
+def notes_command(lesson: str) -> None:
+    """Print the instructor's notes of LESSON (a number) as Markdown: timing, answers, known mistakes."""
+    from aurora_lab.course.exercises import load_lesson  # noqa: PLC0415 - see above
+    from aurora_lab.course.instructor import instructor_notes  # noqa: PLC0415
+    from aurora_lab.course.source import SourceError, read_source  # noqa: PLC0415
+
+    places = find_places()
+    (number,) = _numbers(places, (lesson,))
+    try:
+        source = read_source(places.source(number))
+    except SourceError as error:
+        raise LabError(str(error)) from error
+    click.echo(instructor_notes(source, load_lesson(places.check_file(number))), nl=False)
 
 
 def _numbers(places: Places, wanted: tuple[str, ...]) -> list[str]:

@@ -28,6 +28,7 @@ COMMANDS = {
     "reset": ("resetting", "Start afresh: the whole region, or one lesson. Nothing is deleted."),
     "checkpoint": ("joining", "Bring the region and your notebook to the start of a lesson."),
     "build": ("building", "Build the lessons' notebooks from their sources (for those who write them)."),
+    "notes": ("building", "Print the instructor's notes of a lesson: timing, answers, known mistakes."),
     "bench": ("bench_command", "Measure the lab on this machine, each figure against its floor."),
 }
 """Name, module in this folder, and one line of help. A module is imported when its command is used."""

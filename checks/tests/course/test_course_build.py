@@ -18,6 +18,7 @@ from aurora_lab.cli.main import main
 from aurora_lab.course import notebooks
 from aurora_lab.course.build import build, build_lesson, build_solution, scrub, without_outputs
 from aurora_lab.course.exercises import Lesson, Prediction, Wrong, load_lesson
+from aurora_lab.course.instructor import instructor_notes
 from aurora_lab.course.lint import lint
 from aurora_lab.course.places import VARIABLE, Places, find_places
 from aurora_lab.course.source import Cell, Source, read_source, solution
@@ -212,6 +213,18 @@ def test_notes_for_instructors_are_not_for_learners(places: Places, tmp_path: Pa
     assert lint(source, lesson) == []
     assert "Say this loudly" not in notebooks.dumps(build_lesson(source, lesson))
     assert "Say this loudly" in notebooks.dumps(build_solution(source, lesson))
+    assert "Say this loudly" in instructor_notes(source, lesson)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_notes_hold_every_exercise_with_its_answer_and_mistakes(places: Places, number: str) -> None:
+    source, lesson = read_source(places.source(number)), load_lesson(places.check_file(number))
+    notes = click.testing.CliRunner().invoke(main, ["notes", number]).stdout
+    for item in lesson.exercises.values():
+        assert f"## {item.id} {item.title}" in notes
+        assert solution(source, item.id) in notes
+        assert all(wrong.explanation in notes for wrong in item.wrong.values())
+    assert source.front.when_late in notes
 
 
 def _whole_solution(source: Source) -> str:
