@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from aurora_lab.region.databases import is_database, source_of
 from aurora_lab.region.rds.common import Filters, RegionLike, no_filters
 from aurora_lab.region.store import Document
 
-# FACTS 1.24 for instances, clusters and custom endpoints; the others: the AWS CLI's documented output of
-# describe-account-attributes, with the model's names (API `AccountQuota`).
+# FACTS 1.24 for instances, clusters and custom endpoints, 4.5 for read replicas; the others: the AWS CLI's
+# documented output of describe-account-attributes, with the model's names (API `AccountQuota`).
 QUOTAS: Final[Mapping[str, int]] = {
     "AllocatedStorage": 100_000,
     "AuthorizationsPerDBSecurityGroup": 20,
@@ -27,7 +28,7 @@ QUOTAS: Final[Mapping[str, int]] = {
     "ManualClusterSnapshots": 100,
     "ManualSnapshots": 100,
     "OptionGroups": 20,
-    "ReadReplicasPerMaster": 5,
+    "ReadReplicasPerMaster": 15,
     "ReservedDBInstances": 40,
     "SubnetsPerDBSubnetGroup": 20,
 }
@@ -59,16 +60,19 @@ class AccountActions:
     def _used(self) -> dict[str, int]:
         store = self.region.store
         clusters = store.all("DBCluster")
+        databases = [item for item in store.all("DBInstance") if is_database(item)]
+        replicas = Counter(source_of(item) for item in databases if source_of(item))
         endpoints = Counter(item["DBClusterIdentifier"] for item in store.all("DBClusterEndpoint"))
         subnet_groups = store.all("DBSubnetGroup")
         subnets = [len(item["Subnets"]) for item in subnet_groups]
         return {
-            "AllocatedStorage": sum(item.get("AllocatedStorage", 0) for item in clusters),
+            "AllocatedStorage": sum(item.get("AllocatedStorage", 0) for item in (*clusters, *databases)),
             "CustomEndpointsPerDBCluster": max(endpoints.values(), default=0),
             "DBClusterParameterGroups": len(store.all("DBClusterParameterGroup")),
             "DBClusters": len(clusters),
             "DBInstances": len(store.all("DBInstance")),
             "DBParameterGroups": len(store.all("DBParameterGroup")),
             "DBSubnetGroups": len(subnet_groups) + 1,
+            "ReadReplicasPerMaster": max(replicas.values(), default=0),
             "SubnetsPerDBSubnetGroup": max([SUBNETS_OF_DEFAULT_GROUP, *subnets]),
         }

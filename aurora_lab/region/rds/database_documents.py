@@ -31,6 +31,9 @@ OF_THE_SOURCE = (
 )
 """What a read replica has because its source has it."""
 
+WRITTEN_DOWN = ("MaxAllocatedStorage", "StorageThroughput")
+"""What only shows: a learner's disk neither grows by itself nor has a guaranteed speed."""
+
 
 def new_database(
     region: Region, identifier: str, asked: dict[str, Any], storage: dict[str, Any], source: Document | None
@@ -103,6 +106,9 @@ def new_database(
             "restart": False,
         },
     }
+    if asked.get("EnableCloudwatchLogsExports"):
+        document["EnabledCloudwatchLogsExports"] = asked["EnableCloudwatchLogsExports"]
+    document.update({name: asked[name] for name in WRITTEN_DOWN if asked.get(name) is not None})
     if with_key:
         document["KmsKeyId"] = (
             asked.get("KmsKeyId") or f"arn:aws:kms:{region.name}:{region.account}:alias/aws/rds"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aurora_lab.region.rds import rules
+from aurora_lab.region.rds.cluster_rules import check_subnet_group
 from aurora_lab.region.rds.common import major, zones
 from aurora_lab.region.rds.orderable import CLASSES
 from aurora_lab.region.store import Document
@@ -27,8 +28,6 @@ RETENTION_DAYS = range(36)
 """0 turns backups off, which an Aurora cluster cannot (API `CreateDBInstance.BackupRetentionPeriod`)."""
 MAX_REPLICAS = 15
 """FACTS 4.5."""
-DEFAULT_CLASS_FAMILY = "postgres"
-
 NOT_OFFERED = (
     "AdditionalStorageVolumes",
     "CustomIamInstanceProfile",
@@ -100,6 +99,9 @@ def check_values(region: Region, asked: dict[str, Any]) -> None:
         )
     if zone is not None and zone not in zones(region.name):
         raise rules.invalid(f"Invalid availability zone {zone}: there are {', '.join(zones(region.name))}.")
+    check_subnet_group(region, asked.get("DBSubnetGroupName"))
+    if asked.get("LicenseModel") not in (None, "postgresql-license"):
+        raise rules.combination("RDS for PostgreSQL has one license model: postgresql-license.")
     group, default = asked.get("DBParameterGroupName"), parameter_group(region)
     if group not in (None, default):
         raise rules.not_offered(f"A parameter group for RDS instances other than {default}")

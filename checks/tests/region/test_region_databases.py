@@ -165,9 +165,11 @@ def test_values_are_checked(embedded_region: LocalRegion) -> None:
         {"DBParameterGroupName": "default.aurora-postgresql17"},
         {"DBClusterIdentifier": "some"},
         {"EngineVersion": "9.6"},
+        {"LicenseModel": "bring-your-own-license"},
     ):
         refused(tried(**asked), "InvalidParameterCombination")
     refused(tried(DBInstanceIdentifier=name), "DBInstanceAlreadyExists")
+    refused(tried(DBSubnetGroupName="nosuch"), "DBSubnetGroupNotFoundFault", 404)
     rds = region.rds
     refused(
         lambda: rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True),
