@@ -16,15 +16,28 @@ from typing import Any
 import psycopg
 
 from aurora_lab.cluster import connections
-from aurora_lab.cluster.configuration import Configuration, as_json, host_based_authentication
+from aurora_lab.cluster.configuration import (
+    BUILT_IN_LIMITS,
+    Configuration,
+    as_json,
+    host_based_authentication,
+)
 from aurora_lab.cluster.types import ClusterError
 from aurora_lab.runtime.base import Runtime, Server, ServerSpec, ServerStartError
 
 Setting = dict[str, Any]
 """A row of pg_settings."""
 
-LAYOUT = 3
+LAYOUT = 4
 """Raised when the template is made in another way than its texts show."""
+LEAST = {
+    "max_connections": "20",
+    "max_locks_per_transaction": "10",
+    "max_wal_senders": "10",
+    "max_worker_processes": "4",
+}
+"""What the template's server has of LIMITS. A reader that starts as a copy must have as much of each as the
+template had, or PostgreSQL does not start it."""
 PRELOAD = "pg_stat_statements"
 """Aurora loads it by default; here it is loaded where the binaries have it."""
 NOT_OFFERED = re.compile(
@@ -173,7 +186,8 @@ class Template:
         for preload in (PRELOAD, ""):
             runtime.write(data / "postgresql.conf", Configuration(preload=preload, major=number).text())
             name = f"template-{data.parent.name[-8:]}"
-            spec = ServerSpec(name=name, root=self.folder, data=data, port=connections.free_port())
+            port = connections.free_port()
+            spec = ServerSpec(name=name, root=self.folder, data=data, port=port, settings=LEAST)
             try:
                 return runtime.start(spec), preload
             except ServerStartError:
@@ -252,6 +266,9 @@ def _fill(server: Server, password: str, preload: str) -> dict[str, Any]:
             cursor = connection.execute(_SETTINGS.encode())
             names = [column.name for column in cursor.description or ()]
             settings = [dict(zip(names, row, strict=True)) for row in cursor]
+            for row in settings:
+                if row["name"] in LEAST:  # not what a server of a cluster has
+                    row["setting"] = str(BUILT_IN_LIMITS[row["name"]])
     except psycopg.Error as error:
         raise ClusterError(f"The template could not be filled: {error}") from error
     return {
