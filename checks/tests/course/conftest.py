@@ -12,7 +12,7 @@ from browser_session import browser_page, chromium, opened_lab
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    """A browser that shows the first lesson, with a home and a workspace of the test's own."""
+    """A browser that shows lesson 05, with a home and a workspace of the test's own."""
     chromium()
     with opened_lab() as address, browser_page(address) as page:
         yield page

@@ -65,7 +65,7 @@ def test_drift_is_found(places: Places, tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
-    [(["42"], "no source of lesson 42. There are: 05"), (["x"], "no source of lesson x")],
+    [(["42"], "no source of lesson 42. There are: 00, "), (["x"], "no source of lesson x")],
 )
 def test_a_lesson_that_is_not_there_is_named(
     places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], why: str
