@@ -137,7 +137,7 @@ def need(evidence: Evidence, name: str) -> Any:
     if evidence.get(name) is None:
         raise Mistake(
             "no-answer",
-            seen=f"There is no variable `{name}` in the notebook.",
+            seen=f"There is nothing in the variable `{name}` yet.",
             expected=f"Your answer cell leaves its result in a variable named `{name}`.",
             explanation="Run your answer cell before the check. After a restart of the kernel its variables are gone.",
         )

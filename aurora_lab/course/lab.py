@@ -179,7 +179,7 @@ class Lab:
         """After a cell: keep the variables that are evidence, for those who check from outside the notebook."""
         namespace = self._namespace()
         for about in self._about.values():
-            there = [name for name in about["variables"] if namespace.get(name) is not None]
+            there = [name for name in about["variables"] if _answered(namespace, name) is not None]
             with contextlib.suppress(NotPlainError, OSError):
                 found = {name: plain(namespace[name], name) for name in there}
                 record = self._record(about["id"])
@@ -203,7 +203,7 @@ class Lab:
     def _variables(self, about: Mapping[str, Any]) -> dict[str, Any]:
         """The notebook's variables that are evidence, as they are now; one that is missing counts as none."""
         namespace = self._namespace()
-        return {name: plain(namespace.get(name), name) for name in about["variables"]}
+        return {name: plain(_answered(namespace, name), name) for name in about["variables"]}
 
     def _passed(self, about: Mapping[str, Any], record: Record, verdict: Mapping[str, Any]) -> Card:
         rows = [("Seen", verdict["seen"])]
@@ -256,6 +256,12 @@ def _namespace() -> Mapping[str, Any]:
     """The notebook's variables; outside a notebook, none."""
     shell = _shell()
     return {} if shell is None else dict(shell.user_ns)
+
+
+def _answered(namespace: Mapping[str, Any], name: str) -> Any:
+    """The value of a variable; None where there is none, or the dots of the lesson are still in it."""
+    value = namespace.get(name)
+    return None if value is ... else value
 
 
 def _run_cell(source: str) -> None:

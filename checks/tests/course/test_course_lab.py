@@ -120,6 +120,11 @@ def test_evidence_is_taken_as_it_is_now(notebook: Notebook) -> None:
     assert not notebook.lab.check("99.1").passed
 
 
+def test_the_dots_of_an_answer_count_as_no_answer(notebook: Notebook) -> None:
+    notebook.variables["x"] = ...
+    assert "x is None" in repr(notebook.lab.check("99.1"))
+
+
 def test_evidence_that_is_not_plain_is_refused_in_a_sentence(notebook: Notebook) -> None:
     notebook.variables["x"] = object()
     assert "`x` holds a object" in repr(notebook.lab.check("99.1"))
