@@ -8,10 +8,21 @@ from contextlib import contextmanager
 from aurora_lab.cluster.database import DatabasePlane
 from aurora_lab.cluster.types import NotReachableError
 from aurora_lab.region.database_worker import DatabaseWorker
-from aurora_lab.region.databases import server_of, servers_of, source_of
+from aurora_lab.region.databases import server_of, servers_of, source_of, zone_of_server
+from aurora_lab.region.faults import outages
 from aurora_lab.region.store import Document
 from aurora_lab.region.worker import settle
 from aurora_lab.runtime.base import ServerStartError
+
+
+def can_run(worker: DatabaseWorker, member: Document, server: str) -> bool:
+    """Whether a server's AZ is there: while it is out, nothing is started in it (FACTS 4.12)."""
+    return zone_of_server(member, server) not in outages(worker.region)
+
+
+def _require_zone(worker: DatabaseWorker, member: Document, server: str) -> None:
+    if not can_run(worker, member, server):
+        raise NotReachableError(f"{zone_of_server(member, server)} is out: nothing can be started in it.")
 
 
 def lead_replica(worker: DatabaseWorker, member: Document) -> bool:
@@ -20,6 +31,7 @@ def lead_replica(worker: DatabaseWorker, member: Document) -> bool:
     if source is None or not worker.plane.running(server_of(source)):
         return False
     server = server_of(member)
+    _require_zone(worker, member, server)
     worker.plane.start_reader(worker.server_spec(member), worker.server_spec(source))
     worker.watch(server)
     note(worker, member, follows=server_of(source))
@@ -41,6 +53,7 @@ def start_all(worker: DatabaseWorker, member: Document) -> None:
 def start_primary(worker: DatabaseWorker, member: Document) -> None:
     """Start the server that the instance's name leads to, or take it over where it runs."""
     server = server_of(member)
+    _require_zone(worker, member, server)
     if not worker.plane.running(server) and not member["_lab"]["synchronous"]:
         worker.database.set_synchronous(server, None)
     with _another_port(worker, member, server):
@@ -52,6 +65,7 @@ def start_primary(worker: DatabaseWorker, member: Document) -> None:
 def make_standby(worker: DatabaseWorker, member: Document) -> None:
     """Have the standby stream from the primary, then have commits wait for it."""
     server, standby = server_of(member), member["_lab"]["standby"]["resource"]
+    _require_zone(worker, member, standby)
     with _another_port(worker, member, standby):
         worker.plane.start_reader(worker.server_spec(member, standby), worker.server_spec(member))
     worker.watch(standby)

@@ -15,6 +15,7 @@ be done twice. Each pass does the first thing that the table calls for:
     what is seen             what is done
     primary died or hangs    a standby that every commit waited for: promote it;
                              without such: start it again in place
+    its AZ is out            nothing, without such a standby, until the AZ is back
     standby died or hangs    commits wait for nobody; it is made again, and then they do wait
     replica died             start it again
     primary is another one   its replicas are led there
@@ -33,6 +34,7 @@ from aurora_lab.cluster.types import Master
 from aurora_lab.region.clock import timestamp
 from aurora_lab.region.database_servers import (
     again,
+    can_run,
     lead_replica,
     make_standby,
     note,
@@ -219,14 +221,18 @@ def _keep_primary(worker: DatabaseWorker, member: Document) -> bool:
     if private["failover"]:
         return _fail_over(worker, member)
     if not worker.lost(server):
-        if server in worker.started:
+        if server in worker.started or not can_run(worker, member, server):
             return False
         start_primary(worker, member)
         return True
     standby = private["standby"]["resource"] if private["standby"] else ""
-    if private["synchronous"] and worker.plane.running(standby) and not worker.lost(standby):
+    ready = worker.plane.running(standby) and not worker.lost(standby)
+    if private["synchronous"] and ready and can_run(worker, member, standby):
         begin_database_failover(worker.region, member, planned=False)
         return True
+    if not can_run(worker, member, server):
+        # Its disk is in that AZ, and nowhere else is there a copy that may be used.
+        return False
     worker.end(server)
     start_primary(worker, member)
     notify(worker.region, "RDS-EVENT-0006", member["DBInstanceIdentifier"])
@@ -245,7 +251,7 @@ def _keep_standby(worker: DatabaseWorker, member: Document) -> bool:
         worker.database.set_synchronous(server_of(member), None)
         worker.end(standby)
         return True
-    if private["synchronous"] and standby in worker.started:
+    if (private["synchronous"] and standby in worker.started) or not can_run(worker, member, standby):
         return False
     return worker.background.start(standby, lambda: make_standby(worker, member))
 
@@ -253,6 +259,8 @@ def _keep_standby(worker: DatabaseWorker, member: Document) -> bool:
 def _keep_replica(worker: DatabaseWorker, member: Document) -> bool:
     server, source = server_of(member), worker.source(member)
     if source is None or not worker.plane.running(server_of(source)) or source["_lab"]["failover"]:
+        return False
+    if not can_run(worker, member, server):
         return False
     led = member["_lab"].get("follows") == server_of(source)
     if led and server in worker.started and worker.plane.running(server):

@@ -49,6 +49,11 @@ def servers_of(instance: Document) -> dict[str, int]:
     return servers
 
 
+def zone_of_server(instance: Document, server: str) -> str:
+    """The AZ that one of an instance's servers is in."""
+    return str(instance["AvailabilityZone" if server == server_of(instance) else "SecondaryAvailabilityZone"])
+
+
 def replicas_of(store: Store, identifier: str) -> list[Document]:
     """The read replicas of an instance."""
     return [item for item in store.all("DBInstance") if source_of(item) == identifier]

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aurora_lab.cluster.quorum import FAULTS, NAMES
-from aurora_lab.region.databases import server_of
+from aurora_lab.region.databases import is_database, server_of, servers_of, zone_of_server
 from aurora_lab.region.store import Document
 
 if TYPE_CHECKING:
@@ -118,10 +118,22 @@ def _on_zone(region: Region, zone: str, action: str) -> None:
                 worker.plane.nodes.fault(node, action)
         for instance in worker.instances(cluster):
             if instance["AvailabilityZone"] == zone:
-                _do(worker, instance, action)
+                _do(worker, server_of(instance), action)
         worker.tell(f"AZ {zone} is back." if action == UNDO else f"AZ {zone} is out ({FAULTS[action]}).")
         worker.look_after_volume()
         worker.wake()
+    for instance in region.store.all("DBInstance"):
+        if is_database(instance):
+            _on_database(region, instance, zone, action)
+
+
+def _on_database(region: Region, instance: Document, zone: str, action: str) -> None:
+    """An RDS instance has servers of its own in an AZ: the one with the name, or the standby."""
+    worker = region.worker_of_instance(instance)
+    for server in servers_of(instance):
+        if zone_of_server(instance, server) == zone:
+            _do(worker, server, action)
+    worker.wake()
 
 
 def _on_instance(region: Region, instance: Document, action: str) -> None:
@@ -132,12 +144,11 @@ def _on_instance(region: Region, instance: Document, action: str) -> None:
     worker = region.worker_of_instance(instance)
     if action != UNDO and not worker.plane.running(server_of(instance)):
         raise FaultError(f"The server of {instance['DBInstanceIdentifier']} does not run.")
-    _do(worker, instance, action)
+    _do(worker, server_of(instance), action)
     worker.wake()
 
 
-def _do(worker: ClusterWorker, instance: Document, action: str) -> None:
-    resource = server_of(instance)
+def _do(worker: ClusterWorker, resource: str, action: str) -> None:
     if action == UNDO:
         worker.plane.thaw(resource)
     elif action == "kill":
