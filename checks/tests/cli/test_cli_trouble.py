@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from stand_in_region import Run
 from aurora_lab.cli import context, diagnosis
 from aurora_lab.cli.diagnosis import Level
 from aurora_lab.cli.failure import sentence_for
+from aurora_lab.cli.opening import choose_lesson
 from aurora_lab.course.progress import Progress
 from aurora_lab.course.record import Record
 from aurora_lab.region.home import Home
@@ -181,6 +183,24 @@ def test_reset_of_the_region_keeps_what_was_solved(run: Run, home: Home) -> None
     assert not home.log.exists()
     assert list(Progress(home).done()) == ["05.1"]
     assert "nothing to reset" in run("reset", "--yes").stdout
+
+
+def test_watch_without_a_terminal_says_so(run: Run) -> None:
+    result = run("watch")
+    assert result.exit_code == 1
+    assert "`watch` needs a terminal" in one_sentence(result.stderr)
+
+
+def test_the_first_lesson_that_is_not_done_is_chosen(course: Path, home: Home) -> None:
+    path = course / "05_hands_on_psql.ipynb"
+    notebook = json.loads(path.read_text())
+    mark = {"aurora_lab": {"role": "check", "exercise": "05.1"}}
+    notebook["cells"].append({"cell_type": "code", "metadata": mark, "source": ""})
+    path.write_text(json.dumps(notebook))
+    before = choose_lesson(course, None)
+    Progress(home).passed("05.1")
+    after, named = choose_lesson(course, None), choose_lesson(course, "5")
+    assert [item and item.number for item in (before, after, named)] == ["05", "07", "05"]
 
 
 def test_progress_says_what_is_done_and_where_it_is_kept(run: Run, home: Home) -> None:
