@@ -19,7 +19,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from aurora_lab.cli import bench_servers, bench_sql
+from aurora_lab.cli import bench_databases, bench_servers, bench_sql
 from aurora_lab.cli.bench_region import Bench
 from aurora_lab.region import client
 from aurora_lab.region.home import Home
@@ -102,6 +102,9 @@ def _failover(bench: Bench) -> list[Row]:
         gap = bench_sql.write_gap(bench, how)
         what = f"write gap of a plain client, writer {how}"
         rows.append(Row(what, gap, "s", floor, "pg_promote", "at most 1 s", gap <= 1.0))
+    for how in ("killed", "planned"):
+        gap = bench_databases.multi_az_gap(bench, how)
+        rows.append(Row(f"the same, RDS Multi-AZ, primary {how}", gap, "s", floor, "pg_promote"))
     return rows
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -45,7 +46,22 @@ def write_gap(bench: Bench, how: str) -> float:
 
 def _one_gap(bench: Bench, name: str, how: str) -> float:
     status = bench.status(name)
-    host, writer = status["endpoint"], next(i["id"] for i in status["instances"] if i["role"] == "writer")
+    writer = next(i["id"] for i in status["instances"] if i["role"] == "writer")
+
+    def fail() -> None:
+        if how == "killed":
+            client.ask(bench.home, "fault", {"instance": writer, "action": "kill"})
+        else:
+            bench.rds.failover_db_cluster(DBClusterIdentifier=name)
+
+    def moved() -> bool:
+        return bool(next(i["id"] for i in bench.status(name)["instances"] if i["role"] == "writer") != writer)
+
+    return gap_of(bench, status["endpoint"], fail, moved)
+
+
+def gap_of(bench: Bench, host: str, fail: Callable[[], object], moved: Callable[[], bool]) -> float:
+    """Seconds without a successful write through `host` when `fail` is called, until `moved` says it is over."""
     with bench.connect(host) as connection:
         connection.execute("CREATE TABLE beats (n int)")
     stop, beats = threading.Event(), [time.perf_counter()]
@@ -66,14 +82,10 @@ def _one_gap(bench: Bench, name: str, how: str) -> float:
     thread.start()
     time.sleep(WARM_SECONDS)
     broken = time.perf_counter()
-    if how == "killed":
-        client.ask(bench.home, "fault", {"instance": writer, "action": "kill"})
-    else:
-        bench.rds.failover_db_cluster(DBClusterIdentifier=name)
+    fail()
     deadline = time.monotonic() + GAP_SECONDS
     while time.monotonic() < deadline:
-        now_writer = next(i["id"] for i in bench.status(name)["instances"] if i["role"] == "writer")
-        if now_writer != writer and beats[-1] > broken + 0.2 and _largest(beats, broken) > 0.01:
+        if moved() and beats[-1] > broken + 0.2 and _largest(beats, broken) > 0.01:
             time.sleep(0.3)
             break
         time.sleep(0.02)
