@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Empty
@@ -14,6 +16,9 @@ from jupyter_client.manager import start_new_kernel
 
 LOOK_SECONDS = 0.25
 """How often a silent kernel is looked at."""
+
+INTERRUPT_SECONDS = 10.0
+"""How long a cell that was interrupted may take to end."""
 
 Say = Callable[[str], None]
 
@@ -32,10 +37,12 @@ class Runner:
     def run(self, source: str) -> bool:
         """Run one cell; whether it ended without an error. An interrupt of ours is passed on to it."""
         self._ready()
+        request = self._send(source)
         try:
-            return self._run(source)
+            return self._follow(request)
         except KeyboardInterrupt:
             self._kernel.interrupt_kernel()
+            self._follow(request, INTERRUPT_SECONDS)
             self._write("\nInterrupted.\n")
             return False
 
@@ -59,12 +66,16 @@ class Runner:
             stderr=subprocess.DEVNULL,
         )
         # From then on it keeps the variables that are evidence, for the checks.
-        self._run(f"from aurora_lab import lab\nlab.follow({self._lesson!r})\ndel lab")
+        self._follow(self._send(f"from aurora_lab import lab\nlab.follow({self._lesson!r})\ndel lab"))
 
-    def _run(self, source: str) -> bool:
-        request = self._client.execute(source, allow_stdin=False)
-        good = True
-        while True:
+    def _send(self, source: str) -> str:
+        # A kernel drops what comes soon after an error, unless it is told not to.
+        return str(self._client.execute(source, allow_stdin=False, stop_on_error=False))
+
+    def _follow(self, request: str, seconds: float = math.inf) -> bool:
+        """Show what a request prints until it is done; whether that was without an error."""
+        good, deadline = True, time.monotonic() + seconds
+        while time.monotonic() < deadline:
             try:
                 message = self._client.get_iopub_msg(timeout=LOOK_SECONDS)
             except Empty:
@@ -79,6 +90,7 @@ class Runner:
                 return good
             good = good and kind != "error"
             self._show(kind, content)
+        return False
 
     def _show(self, kind: str, content: Mapping[str, Any]) -> None:
         if kind == "stream":

@@ -200,6 +200,7 @@ def test_a_notebook_that_its_own_kernel_runs_is_followed(
         terminal.expect_exact("Now 98.1")
         file = work / course.lesson("98").name
         for number, value, sees in ((1, 2, "98.1 Number 1: not yet"), (1, 1000, "98.1 Number 1: passed")):
+            assert not kernel.run("1 / 0"), "and what is run right after an error is run"
             # As JupyterLab does: the kernel runs the cell, then the file is saved.
             assert kernel.run(f"x{number} = {value}"), said
             notebook = notebooks.read(file)

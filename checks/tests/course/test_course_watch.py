@@ -92,6 +92,12 @@ def test_a_learner_works_through_the_whole_lesson(learner: Learner) -> None:
     learner.press("s")
     learner.sees("05.1, a solution", "aws rds create-db-cluster")
 
+    # Ctrl-C ends a cell that does not end, and not the loop.
+    learner.answers("05.1", 'import time\nprint("za" * 3)\ntime.sleep(600)')
+    learner.sees("zazaza")
+    learner.terminal.sendintr()
+    learner.sees("Interrupted.", "Checking 05.1", "not yet", "[q] quit")
+
     # The answer as it was handed out, and the file as it was kept.
     learner.press("r")
     learner.sees("[y] yes")
@@ -103,7 +109,7 @@ def test_a_learner_works_through_the_whole_lesson(learner: Learner) -> None:
     learner.sees("05.1 is as new. Your file is kept as")
     assert learner.file.read_text() == handed_out
     (kept,) = (learner.file.parent / "backups").iterdir()
-    assert "rds.create_db_cluster" in kept.read_text()
+    assert "time.sleep(600)" in kept.read_text()
 
     learner.answers("05.1", f"{wrong.undo}\n")
     learner.sees("Checking 05.1", "not yet")
