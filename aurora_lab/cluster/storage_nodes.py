@@ -136,17 +136,18 @@ class StorageNodes:
     def follow(self, writer: str) -> None:
         """Have every node that answers receive from the running writer; those that do already go on.
 
-        Returns at once; `await_quorum` waits. Raises NotReachableError, ToolError.
+        One that has lost its copy gets another first, when the nodes are looked after. Returns at once;
+        `await_quorum` waits. Raises NotReachableError, ToolError.
         """
         with self._lock:
-            self._attach(self.records.answering(), writer)
+            self._attach(self.records.witnesses(), writer)
 
     def await_quorum(self, writer: str, seconds: float = QUORUM_SECONDS) -> bool:
         """Wait until the first commit would not hang: until a write quorum stands or, where fewer answer, these.
 
         False when it took too long. Raises NotReachableError.
         """
-        wanted = min(WRITE_QUORUM, len(self.records.answering()))
+        wanted = min(WRITE_QUORUM, len(self.records.witnesses()))
 
         def stands() -> bool:
             return sum(streaming for streaming, _ in self.attached(writer).values()) >= wanted
