@@ -25,6 +25,8 @@ class VolumeWatch:
         self._boundaries: deque[int] = deque(maxlen=600)
         """Positions at which a log record ended: what the VDL may be."""
         self._published = ""
+        self.zones = ""
+        """What stands before the letter of an AZ: the name of the AWS Region."""
 
     def tend(self, repair_seconds: float) -> list[str]:
         """Bring back storage nodes that do not receive, and trim the log; what was done, in words.
@@ -61,7 +63,10 @@ class VolumeWatch:
     def _publish(self) -> None:
         """Replace `storage.json`, which the volume's functions in SQL read on every instance."""
         status = self.status()
-        rows = [{"name": node.name, "state": node.state, "scl": node.scl} for node in status.nodes]
+        rows = [
+            {"name": node.name, "zone": f"{self.zones}{node.zone}", "state": node.state, "scl": node.scl}
+            for node in status.nodes
+        ]
         text = as_json({"epoch": status.epoch, "nodes": rows, "vdl": status.vdl})
         layout = self._servers.layout
         if text != self._published and layout.folder.exists():

@@ -209,7 +209,7 @@ class Region:
     def plane(self, resource_id: str) -> ClusterPlane:
         """The servers of one cluster or, by an instance's resource id, of one RDS DB instance."""
         kind = DatabasePlane if resource_id.lower().startswith("db-") else ClusterPlane
-        return kind(
+        plane = kind(
             self.runtime,
             self.home.data / "clusters" / resource_id.lower(),
             self.template,
@@ -217,6 +217,8 @@ class Region:
             self.key,
             self.identity.superuser_password,
         )
+        plane.watch.zones = self.name
+        return plane
 
     # Life of the region itself.
 

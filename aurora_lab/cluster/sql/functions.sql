@@ -3,9 +3,10 @@
 -- They live in pg_catalog, as on Aurora, so that they are found with any search_path and so that pg_dump leaves
 -- them out. Nothing is granted or revoked on them: pg_dump would write that down.
 --
--- What differs from instance to instance cannot be in the database, which all instances share. It lies in two
+-- What differs from instance to instance cannot be in the database, which all instances share. It lies in
 -- small files, which the region replaces by rename and a server reads relative to its data directory:
 --     ../../topology.json           who the writer is, and who the readers are
+--     ../../storage.json            the storage nodes, and how far the log of each reaches
 --     ../<cluster_name>.d/identity  the identifier of this instance
 -- A user can change neither, and cannot set cluster_name, so no session can be made to show another name.
 
@@ -23,6 +24,65 @@ AS $$
     SELECT coalesce(
         pg_read_file('../' || current_setting('cluster_name') || '.d/identity', 0, 128, true),
         current_setting('cluster_name'))
+$$;
+
+-- The storage nodes are the lab's own matter: on Aurora nobody sees them. On the writer the positions are those
+-- of now; a reader shows what the region has measured last.
+CREATE OR REPLACE FUNCTION pg_catalog.aurora_lab_storage_nodes(
+    OUT storage_node text,
+    OUT availability_zone text,
+    OUT state text,
+    OUT scl pg_lsn
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 6
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT n.name, n.zone,
+           CASE WHEN r.state = 'streaming' AND n.state IN ('starting', 'catching-up', 'idle') THEN 'in-sync'
+                ELSE n.state END,
+           greatest('0/0'::pg_lsn + n.scl, r.flush_lsn)
+    FROM jsonb_to_recordset(
+        coalesce(nullif(pg_read_file('../../storage.json', 0, 1048576, true), ''), '{}')::jsonb -> 'nodes'
+    ) AS n (name text, zone text, state text, scl numeric)
+    LEFT JOIN LATERAL (
+        SELECT * FROM pg_stat_replication r WHERE r.application_name = n.name ORDER BY r.pid DESC LIMIT 1
+    ) r ON NOT pg_is_in_recovery()
+    ORDER BY n.name
+$$;
+
+-- The volume is one protection group: its VCL is the PGCL, the highest position that four of six have reached.
+-- The VDL is the end of the last record up to there.
+CREATE OR REPLACE FUNCTION pg_catalog.aurora_lab_volume_status(
+    OUT epoch bigint,
+    OUT pgcl pg_lsn,
+    OUT vcl pg_lsn,
+    OUT vdl pg_lsn,
+    OUT write_quorum boolean,
+    OUT read_quorum boolean
+) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH published AS (
+        SELECT nullif(pg_read_file('../../storage.json', 0, 1048576, true), '')::jsonb AS volume
+    ), inserted AS MATERIALIZED (
+        -- Before the nodes are asked: mostly they have it by then.
+        SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn() END AS position
+    ), nodes AS MATERIALIZED (
+        SELECT n.* FROM inserted CROSS JOIN LATERAL aurora_lab_storage_nodes() n
+        WHERE inserted.position IS NOT NULL OR pg_is_in_recovery()
+    ), complete AS (
+        SELECT (SELECT scl FROM nodes ORDER BY scl DESC OFFSET 3 LIMIT 1) AS vcl,
+               count(*) FILTER (WHERE state = 'in-sync') AS in_sync,
+               count(*) FILTER (WHERE state NOT IN ('killed', 'paused', 'cut', 'destroyed')) AS answering
+        FROM nodes
+    )
+    SELECT (p.volume ->> 'epoch')::bigint, c.vcl, c.vcl,
+           CASE WHEN i.position <= c.vcl THEN i.position
+                ELSE least('0/0'::pg_lsn + (p.volume ->> 'vdl')::numeric, c.vcl) END,
+           c.in_sync >= 4, c.answering >= 3
+    FROM published p, inserted i, complete c
+    WHERE p.volume IS NOT NULL
 $$;
 
 -- The names and the order of the columns are documented, their SQL types are not (FACTS 7.30, 7.32). These are
@@ -74,6 +134,9 @@ AS $$
                    AS transactions,
                (SELECT sum(blks_read)::bigint FROM pg_stat_database) AS reads
         FROM (SELECT pg_is_in_recovery() AS reader) AS r
+    ), durable AS MATERIALIZED (
+        SELECT CASE WHEN NOT o.reader THEN (SELECT (vdl - '0/0')::bigint FROM aurora_lab_volume_status()) END AS position
+        FROM own o
     ), instance AS (
         SELECT p.server_id, p.resource_id, p.role = 'writer' AS writer, p.session_id, p.lag_ms FROM published p
         UNION ALL
@@ -96,7 +159,7 @@ AS $$
     SELECT server_id,
            CASE WHEN writer THEN 'MASTER_SESSION_ID'
                 ELSE coalesce(nullif(session_id, ''), md5(resource_id)::uuid::text) END,
-           applied,
+           coalesce(least(applied, durable.position), applied),
            CASE WHEN NOT writer THEN coalesce(flushed, received) END,
            coalesce(replayed, applied),
            CASE WHEN writer THEN NULL ELSE (lag * 1000)::bigint END,
@@ -116,7 +179,7 @@ AS $$
            CASE WHEN here THEN reads ELSE 0 END,
            NULL::bigint,
            0::double precision
-    FROM seen
+    FROM seen CROSS JOIN durable
     ORDER BY NOT writer, server_id
 $$;
 
@@ -195,6 +258,7 @@ AS $$
            obj_description(oid, 'pg_proc')
     FROM pg_proc
     WHERE pronamespace = 'pg_catalog'::regnamespace AND starts_with(proname, 'aurora_')
+      AND NOT starts_with(proname, 'aurora_lab_')
     ORDER BY proname
 $$;
 
@@ -222,6 +286,8 @@ BEGIN
 END
 $$;
 
+COMMENT ON FUNCTION pg_catalog.aurora_lab_storage_nodes() IS 'The storage nodes of the lab, and how far each is';
+COMMENT ON FUNCTION pg_catalog.aurora_lab_volume_status() IS 'PGCL, VCL and VDL of the cluster volume of the lab';
 COMMENT ON FUNCTION pg_catalog.aurora_version() IS 'Amazon Aurora PostgreSQL-Compatible Edition version string';
 COMMENT ON FUNCTION pg_catalog.aurora_db_instance_identifier() IS 'Identifier of the DB instance of this session';
 COMMENT ON FUNCTION pg_catalog.aurora_replica_status() IS 'Status of the writer and of every reader of the cluster';

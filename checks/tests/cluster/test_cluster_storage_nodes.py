@@ -269,3 +269,30 @@ def test_what_the_positions_say(cluster: SmallCluster) -> None:
     assert min(scls[node] for node in OTHERS) >= later.pgcl > status.pgcl
     assert later.vdl <= later.vcl
     assert later.vdl > status.vdl
+
+
+def test_sql_shows_the_nodes_and_the_positions(cluster: SmallCluster) -> None:
+    made(cluster, readers=1)
+    assert cluster.value(cluster.one, "SELECT count(*) FROM aurora_lab_volume_status()") == 0, (
+        "not looked yet"
+    )
+    cluster.plane.watch.zones = "us-west-2"
+    cluster.plane.watch.tend(60.0)
+    nodes = "SELECT storage_node, availability_zone, state FROM aurora_lab_storage_nodes()"
+    assert cluster.ask(cluster.one, nodes) == [(node, f"us-west-2{node[0]}", "in-sync") for node in NAMES]
+    assert cluster.ask(cluster.two, nodes) == cluster.ask(cluster.one, nodes)
+    fault(cluster, "kill", *NAMES[:3])
+    cluster.plane.watch.tend(60.0)
+    status = "SELECT write_quorum, read_quorum, pgcl = vcl, vdl <= vcl, epoch FROM aurora_lab_volume_status()"
+    for instance in (cluster.one, cluster.two):
+        assert cluster.ask(instance, status) == [(False, True, True, True, 1)]
+    undo(cluster, *NAMES[:3])
+    cluster.plane.watch.tend(60.0)
+    cluster.ask(cluster.one, INSERT)
+    durable = """
+        SELECT s.durable_lsn, (v.vdl - '0/0')::bigint
+        FROM aurora_replica_status() s, aurora_lab_volume_status() v WHERE session_id = 'MASTER_SESSION_ID'
+    """
+    until(lambda: len(set(cluster.ask(cluster.one, durable)[0])) == 1, "durable_lsn is the VDL")
+    builtins = cluster.ask(cluster.one, 'SELECT "Name" FROM aurora_list_builtins()')
+    assert not [name for (name,) in builtins if name.startswith("aurora_lab_")]
