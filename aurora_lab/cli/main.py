@@ -19,6 +19,10 @@ COMMANDS = {
     "stop": ("control", "Stop the region; its clusters and their data stay."),
     "status": ("control", "Show clusters, instances, roles, lag, endpoints, memory and the lab clock."),
     "events": ("control", "List what happened to clusters and instances lately."),
+    "fault": (
+        "faults",
+        "Break a storage node, an AZ, an instance or a network on purpose, and bring it back.",
+    ),
     "logs": ("logs", "Show the region's log, or the log of an instance's server."),
     "env": ("connect", "Print shell lines that lead AWS clients and psql to the region."),
     "psql": ("connect", "Connect to a cluster with psql."),

@@ -11,8 +11,13 @@ from rich.text import Text
 
 WIDE = 100
 """Characters a line from which on every column is shown."""
-GOOD = frozenset({"available", "running", "synchronous"})
-BAD = frozenset({"failed", "stopped", "storage-full", "inaccessible-encryption-credentials"})
+GOOD = frozenset({"available", "running", "synchronous", "in-sync"})
+BAD = frozenset(
+    {
+        *("killed", "paused", "cut", "destroyed", "failed", "stopped"),
+        *("storage-full", "inaccessible-encryption-credentials"),
+    }
+)
 
 
 def show_status(state: Mapping[str, Any], console: Console) -> None:
@@ -35,6 +40,11 @@ def show_status(state: Mapping[str, Any], console: Console) -> None:
 def megabytes(size: object) -> str:
     """Bytes as whole megabytes, or a dash where they are not known."""
     return f"{size / 2**20:.0f} MB" if isinstance(size, int | float) else "-"
+
+
+def position(lsn: object) -> str:
+    """A position in the log as PostgreSQL writes it."""
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}" if isinstance(lsn, int) else "-"
 
 
 def _summary(state: Mapping[str, Any]) -> Table:
@@ -78,6 +88,36 @@ def _show_cluster(cluster: Mapping[str, Any], console: Console) -> None:
         console.print(_instances(instances, wide=console.width >= WIDE))
     else:
         console.print("  It has no instance yet. Add one with `aws rds create-db-instance`.")
+    if volume := cluster.get("volume"):
+        _show_volume(volume, console)
+
+
+def _show_volume(volume: Mapping[str, Any], console: Console) -> None:
+    """The storage nodes and what they say together: quorum, positions, each node."""
+    nodes = volume.get("nodes") or []
+    idle = all(node.get("state") == "idle" for node in nodes)
+    in_sync = sum(node.get("state") == "in-sync" for node in nodes)
+    if idle:
+        said = Text("no writer runs; the storage nodes keep the log", "yellow")
+    elif volume.get("write_quorum"):
+        said = Text(f"{in_sync} of {len(nodes)} storage nodes in sync, commits go on", "green")
+    else:
+        said = Text(f"{in_sync} of {len(nodes)} storage nodes in sync, 4 are needed: commits wait", "red")
+    if not volume.get("read_quorum"):
+        said.append("; no read quorum: a writer that fails now cannot be replaced", "red")
+    console.print(Text.assemble("  volume  ", said, f", epoch {volume.get('epoch')}"))
+    # One protection group: PGCL and VCL are one.
+    reached = f"PGCL = VCL {position(volume.get('vcl'))}, VDL {position(volume.get('vdl'))}"
+    memory = megabytes(sum(node.get("memory_bytes") or 0 for node in nodes))
+    console.print(f"          {reached}; memory {memory}")
+    for zone in [] if idle else sorted({str(node.get("az")) for node in nodes}):
+        shown = Text(f"          {zone}")
+        for node in nodes:
+            if node.get("az") == zone:
+                shown.append(f"  {node['id']} ")
+                shown.append_text(_status(node.get("state")))
+                shown.append(f" {position(node.get('scl'))}")
+        console.print(shown)
 
 
 def _instances(instances: list[Mapping[str, Any]], wide: bool) -> Table:

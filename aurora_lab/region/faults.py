@@ -70,7 +70,8 @@ def do_fault(region: Region, asked: dict[str, Any]) -> dict[str, Any]:
         cluster = _cluster(region, asked.get("cluster"))
         _on_node(region, cluster, name, action)
     elif kind == "az":
-        _on_zone(region, _zone(region, name), action)
+        name = _zone(region, name)
+        _on_zone(region, name, action)
     else:
         _on_instance(region, _instance(region, name), action)
     return {"kind": kind, "name": name, "action": action}
