@@ -22,6 +22,8 @@ SEGMENT = re.compile("[0-9A-F]{24}")
 HISTORY = re.compile(r"[0-9A-F]{8}\.history")
 PARTIAL = ".partial"
 _LAST_RECORD = re.compile("error in WAL record at ([0-9A-F]+)/([0-9A-F]+)")
+_NO_RECORD = ("could not find a valid record", "invalid WAL segment size")
+"""What PostgreSQL says of a segment without a whole record, and of one that has just been begun."""
 _COMPLETE = 1 << 64
 """Beyond any position: a segment that is valid to its end."""
 
@@ -170,7 +172,12 @@ def _last_valid(runtime: Runtime, root: Path, end: Last) -> int:
         runtime.tool(root, "pg_waldump", "--quiet", f"--path={folder}", end.name)
         return _COMPLETE
     except ToolError as error:
+        if any(sign in str(error) for sign in _NO_RECORD):
+            return 0
         found = _LAST_RECORD.search(str(error))
-        return (int(found[1], 16) << 32) + int(found[2], 16) if found else 0
+        if found is None:
+            # Never take a copy for shorter than it is because a tool was not heard.
+            raise
+        return (int(found[1], 16) << 32) + int(found[2], 16)
     finally:
         runtime.remove_tree(folder)

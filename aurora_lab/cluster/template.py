@@ -167,7 +167,11 @@ class Template:
         finally:
             server.stop()
         facts["version"] = runtime.version()
-        control = runtime.tool(self.folder, "pg_controldata", "-D", str(data), env={"LC_ALL": "C"})
+        # An engine that is busy may lose what a short command says.
+        for _ in range(3):
+            control = runtime.tool(self.folder, "pg_controldata", "-D", str(data), env={"LC_ALL": "C"})
+            if control:
+                break
         facts["first_log"] = _control_value(control, "Latest checkpoint's REDO WAL file")
         # Files kept for later use: a copy is smaller without them, and a missing one is seen to be missing.
         for segment in (data / "pg_wal").glob("0*"):
