@@ -24,6 +24,8 @@ class FreshRegion:
     home: Home
     info: RegionInfo
     workspace: Path
+    folder: Path
+    """Holds these, and whatever else belongs to this run; it goes with the region."""
 
     def environment(self) -> dict[str, str]:
         """The environment of a kernel that works in this region: this process's, led there."""
@@ -42,7 +44,7 @@ def fresh_region(scale: float = DEFAULT_SCALE, runtime: str = "auto") -> Iterato
         workspace.mkdir()
         try:
             info = client.start(home, runtime, scale)
-            yield FreshRegion(home, info, workspace)
+            yield FreshRegion(home, info, workspace, Path(folder))
         finally:
             client.stop(home)
             shutil.rmtree(home.data, ignore_errors=True)

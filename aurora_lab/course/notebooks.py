@@ -11,7 +11,7 @@ _nbformat: Any = nbformat
 
 Notebook = Any
 """A notebook of format 4, as nbformat gives it: attributes and items both work."""
-LARGEST_BYTES = 20_000_000
+LARGEST_BYTES, MOST_CELLS = 20_000_000, 2_000
 
 
 class NotebookError(Exception):
@@ -20,16 +20,40 @@ class NotebookError(Exception):
 
 def read(path: Path) -> Notebook:
     """The notebook in a file, brought to format 4. Raises NotebookError."""
+    if path.exists() and not path.is_file():
+        raise NotebookError(f"{path.name} is no file. Give the notebook itself.")
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise NotebookError(
                 f"{path.name} is larger than {LARGEST_BYTES // 1_000_000} MB. Clear its outputs and save it."
             )
-        return loads(path.read_text(encoding="utf-8"))
+        found = loads(path.read_text(encoding="utf-8"))
+        if not _is_notebook(found):
+            raise ValueError("it has no list of cells with a source each")
+        if len(found.cells) > MOST_CELLS:
+            raise NotebookError(f"{path.name} has more than {MOST_CELLS:,} cells. Remove what is not needed.")
+        return found
     except (OSError, UnicodeDecodeError) as error:
         raise NotebookError(f"{path} cannot be read: {error}") from error
     except ValueError as error:
-        raise NotebookError(f"{path.name} is not a notebook (Jupyter saves it as JSON): {error}") from error
+        what = " ".join(str(error).split())[:160]
+        raise NotebookError(f"{path.name} is not a notebook (Jupyter saves it as JSON): {what}") from error
+
+
+def _is_notebook(found: Any) -> bool:
+    """Whether it has what everybody here relies on; nbformat only logs what is not valid."""
+    cells = found.get("cells")
+    return (
+        isinstance(cells, list)
+        and isinstance(found.get("metadata"), dict)
+        and all(
+            isinstance(cell, dict)
+            and isinstance(cell.get("cell_type"), str)
+            and isinstance(cell.get("source"), str)
+            and isinstance(cell.get("metadata"), dict)
+            for cell in cells
+        )
+    )
 
 
 def loads(text: str) -> Notebook:

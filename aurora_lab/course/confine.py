@@ -1,0 +1,317 @@
+"""Run one command confined: the small program that stands between the grader and a learner's kernel.
+
+Started by its path (`python -I -S confine.py keep SPEC`), it uses the standard library only: what runs as root
+should be short. Two ways in:
+
+    keep SPEC     outside: the keeper. It ends all that it has started when its standard input closes, when the
+                  command ends, or when the processes together take too much.
+    inside SPEC   the first process of a container, or of the namespaces that `keep` has made: opens the doors
+                  to the region (sockets that the grader answers from outside), starts the command, and counts.
+
+Exit codes 120 and 121 say that memory or the number of processes was exceeded; 128 + N a signal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import stat
+import struct
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+Spec = dict[str, Any]
+
+TOO_MUCH_MEMORY, TOO_MANY_PROCESSES = 120, 121
+LOOK_SECONDS = 0.2
+END_SECONDS = 5.0
+PDEATHSIG, NO_NEW_PRIVILEGES, CHILD_SUBREAPER = 1, 38, 36
+NEW_MOUNTS, NEW_UTS, NEW_IPC, NEW_PID, NEW_NET = 0x20000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
+READ_ONLY, NO_SETUID, NO_DEVICES, REMOUNT, BIND, RECURSIVE, PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
+DETACH = 2
+GET_FLAGS, SET_FLAGS, UP = 0x8913, 0x8914, 1
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+
+def main() -> int:
+    """Do as the command line says; return the exit code."""
+    with open(sys.argv[2], encoding="utf-8") as file:
+        spec: Spec = json.load(file)
+    return keep(spec) if sys.argv[1] == "keep" else inside(spec)
+
+
+# Outside.
+
+
+def keep(spec: Spec) -> int:
+    """Start the command, confined, and end all of it when it is time. Returns the command's exit code."""
+    _prctl(CHILD_SUBREAPER, 1)
+    if spec["namespaces"]:
+        _call("unshare", NEW_MOUNTS | NEW_UTS | NEW_IPC | NEW_PID | NEW_NET)
+    child = os.fork()
+    if child == 0:
+        _or_exit(lambda: _first(spec))
+    try:
+        if spec["namespaces"]:
+            return _watch(child, spec, list)  # its first process counts
+        return _watch(child, spec, lambda: _below(os.getpid()))
+    finally:
+        _end_all(child, spec)
+
+
+def _first(spec: Spec) -> int:
+    _prctl(PDEATHSIG, signal.SIGKILL)
+    if not spec["namespaces"]:
+        _become(spec)
+    _build_root(spec)
+    return inside(spec)
+
+
+def _watch(child: int, spec: Spec, population: Callable[[], list[int]], until_closed: bool = True) -> int:
+    """Wait for the command's end, for the end of our input, or for too much."""
+    waiting = [os.pidfd_open(child)] if hasattr(os, "pidfd_open") else []
+    if until_closed:
+        waiting.append(sys.stdin.fileno())
+    while True:
+        ready, _, _ = select.select(waiting, [], [], LOOK_SECONDS)
+        for pid, status in iter(_reap, None):
+            if pid == child:
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+        if until_closed and sys.stdin.fileno() in ready:
+            return 0
+        found = population()
+        if len(found) > spec["limits"]["processes"]:
+            return TOO_MANY_PROCESSES
+        if sum(map(_resident, found)) > spec["limits"]["memory"]:
+            return TOO_MUCH_MEMORY
+
+
+def _reap() -> tuple[int, int] | None:
+    try:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return (pid, status) if pid else None
+
+
+def _end_all(child: int, spec: Spec) -> None:
+    """End the command and all that came of it, however fast it multiplies."""
+    if spec["namespaces"]:
+        _signal(child, signal.SIGKILL)  # the first process of its namespace: all others go with it
+    elif spec["uid"] is not None and os.geteuid() == 0:
+        if (killer := os.fork()) == 0:
+            _or_exit(lambda: _kill_all_of(spec["uid"]))
+        os.waitpid(killer, 0)
+    deadline = time.monotonic() + END_SECONDS
+    while time.monotonic() < deadline:
+        found = _below(os.getpid())
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in found:
+                _signal(pid, number)
+        while _reap():
+            pass
+        if not found:
+            return
+        time.sleep(0.005)
+
+
+def _kill_all_of(uid: int) -> int:
+    os.setresuid(uid, uid, uid)
+    os.kill(-1, signal.SIGKILL)
+    return 0
+
+
+# Inside.
+
+
+def inside(spec: Spec) -> int:
+    """Open the doors, start the command, count processes and memory. Returns the exit code for all of it."""
+    if spec["doors"]:
+        _open_doors(spec["doors"], spec["bridge"])
+    child = os.fork()
+    if child == 0:
+        _or_exit(lambda: _become(spec))
+    return _watch(child, spec, _others, until_closed=False)
+
+
+def _open_doors(doors: list[list[Any]], bridge: str) -> None:
+    """Listen where the region would listen, and hand the sockets to the grader, which answers outside."""
+    sockets = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("16sH14s", b"lo", 0, b"")
+        flags = struct.unpack("16sH14s", fcntl.ioctl(any_socket, GET_FLAGS, request))[1]
+        if not flags & UP:
+            fcntl.ioctl(any_socket, SET_FLAGS, struct.pack("16sH14s", b"lo", flags | UP, b""))
+    for address, port in doors:
+        door = socket.socket()
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind((address, port))
+        door.listen(128)
+        sockets.append(door)
+    with socket.socket(socket.AF_UNIX) as way_out:
+        way_out.connect(bridge)
+        socket.send_fds(way_out, [b"doors"], [door.fileno() for door in sockets])
+        way_out.recv(1)
+    for door in sockets:
+        door.close()
+
+
+def _become(spec: Spec) -> int:
+    """Turn into the command: its limits, its user, its folder, none of our files."""
+    os.setsid()
+    for name, most in spec["limits"]["each"].items():
+        number = getattr(resource, f"RLIMIT_{name}")
+        hard = resource.getrlimit(number)[1]
+        limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(number, (limit, limit))
+    if spec["uid"] is not None:
+        os.setgroups([])
+        os.setresgid(spec["gid"], spec["gid"], spec["gid"])
+        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
+    _prctl(NO_NEW_PRIVILEGES, 1)
+    os.nice(5)
+    os.chdir(spec["folder"])
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(nothing, number)
+    os.closerange(3, 256)
+    os.execve(spec["command"][0], spec["command"], spec["environment"])
+
+
+def _build_root(spec: Spec) -> None:
+    """A file system of which only what the command needs is there, nearly all of it read-only."""
+    root = spec["root"]
+    _mount("none", "/", flags=RECURSIVE | PRIVATE)
+    _mount("tmpfs", root, "tmpfs", NO_SETUID | NO_DEVICES, "mode=0755,size=16m")
+    for path, size in (("/tmp", spec["limits"]["temporary"]), ("/dev", 1 << 20)):
+        os.makedirs(root + path)
+        _mount("tmpfs", root + path, "tmpfs", NO_SETUID, f"mode=1777,size={size}")
+    for path in spec["visible"]:
+        _show(path, root, READ_ONLY | NO_SETUID | NO_DEVICES)
+    for path in spec["writable"]:
+        _show(path, root, NO_SETUID | NO_DEVICES)
+    for path in spec["hidden"]:
+        if os.path.isdir(root + path):
+            _mount("tmpfs", root + path, "tmpfs", READ_ONLY, "mode=0755,size=4k")
+    for name in DEVICES:
+        if os.path.exists(f"/dev/{name}"):
+            _show(f"/dev/{name}", root, NO_SETUID)
+    os.makedirs(f"{root}/dev/shm")
+    _mount("tmpfs", f"{root}/dev/shm", "tmpfs", NO_SETUID | NO_DEVICES, "mode=1777,size=64m")
+    os.makedirs(f"{root}/dev/pts")
+    _mount("devpts", f"{root}/dev/pts", "devpts", NO_SETUID, "newinstance,ptmxmode=0666,mode=0620")
+    os.symlink("pts/ptmx", f"{root}/dev/ptmx")
+    os.symlink("/proc/self/fd", f"{root}/dev/fd")
+    os.makedirs(f"{root}/proc")
+    _mount("proc", f"{root}/proc", "proc", NO_SETUID | NO_DEVICES)
+    os.chdir(root)
+    _call("pivot_root", b".", b".")
+    _call("umount2", b".", DETACH)
+    os.chdir("/")
+
+
+def _show(path: str, root: str, flags: int) -> None:
+    """Make `path` of the machine appear under the same name."""
+    target = root + path
+    if os.path.lexists(target):
+        if os.path.islink(target) or not os.path.isdir(target):
+            return
+    elif os.path.islink(path):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.symlink(os.readlink(path), target)
+        return
+    elif stat.S_ISDIR(os.stat(path).st_mode):
+        os.makedirs(target, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
+    _mount(path, target, flags=BIND | RECURSIVE)
+    _mount("none", target, flags=BIND | REMOUNT | flags)
+
+
+# What both use.
+
+
+def _or_exit(work: Callable[[], int]) -> None:
+    """In a child: do it, and never come back into the parent's code."""
+    code = 126
+    try:
+        code = work()
+    except BaseException as error:
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+    finally:
+        os._exit(code)
+
+
+def _others() -> list[int]:
+    """All processes in sight but us: in a namespace of our own, those of the command."""
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != str(os.getpid())]
+    except OSError:
+        return []
+
+
+def _below(root: int) -> list[int]:
+    """All descendants of a process."""
+    children: dict[int, list[int]] = {}
+    for pid in _others():
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                children.setdefault(int(file.read().rpartition(b")")[2].split()[1]), []).append(pid)
+        except (OSError, ValueError, IndexError):
+            continue
+    found, new = [], [root]
+    while new:
+        new = [child for parent in new for child in children.get(parent, [])]
+        found += new
+    return found
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process holds by itself: what it shares is not counted."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            fields = file.read().split()
+        return (int(fields[1]) - int(fields[2])) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(OSError):
+        os.kill(pid, number)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        _call("prctl", option, value, 0, 0, 0)
+
+
+def _mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
+    _call("mount", source.encode(), target.encode(), kind.encode() or None, flags, data.encode() or None)
+
+
+def _call(name: str, *arguments: Any) -> None:
+    """A call of the C library. Raises OSError."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if name == "pivot_root":  # has no wrapper there
+        numbers = {"x86_64": 155, "aarch64": 41}
+        arguments, name = (numbers[os.uname().machine], *arguments), "syscall"
+    known = [ctypes.c_ulong(item) if isinstance(item, int) else item for item in arguments]
+    if getattr(library, name)(*known) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}", str(arguments[1:2]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
