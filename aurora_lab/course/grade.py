@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aurora_lab.course.notebooks import LARGEST_BYTES
 from aurora_lab.region import client
 from aurora_lab.region.home import Home
 
@@ -28,6 +30,8 @@ class GradeError(Exception):
 class Result:
     """One item: an exercise of a submission, or a known wrong answer that was tried."""
 
+    notebook: str
+    """The file that was graded: a copy of the submission."""
     item: str
     lesson: str
     kind: str
@@ -60,6 +64,8 @@ class Options:
     """See `sandbox`."""
     cell_seconds: float | None = None
     """The longest that one cell may take."""
+    until: str = ""
+    """The last exercise to grade; empty: all."""
     seconds: float = SECONDS
     """The longest that the notebook may take."""
     prove: bool = False
@@ -69,6 +75,7 @@ class Options:
         """For the plugin."""
         found = ["--grade", f"--grade-runtime={self.runtime}", f"--grade-scale={self.scale}"]
         found += [f"--grade-sandbox={self.sandbox}", f"--grade-lesson={self.lesson}"]
+        found += [f"--grade-until={self.until}"]
         found += [f"--nbval-cell-timeout={self.cell_seconds}"] if self.cell_seconds else []
         return [*found, *(["--prove"] if self.prove else [])]
 
@@ -82,23 +89,52 @@ def grade(
     seconds: float = SECONDS,
 ) -> list[Result]:
     """The result of each exercise of a submission, in the lesson's order. Raises GradeError."""
-    return grade_with(notebook, Options(prove=prove, runtime=runtime, scale=scale, seconds=seconds))[0]
+    options = Options(prove=prove, runtime=runtime, scale=scale, seconds=seconds)
+    return grade_batch([notebook], options).results[0]
 
 
-def grade_with(notebook: Path, options: Options) -> tuple[list[Result], str]:
-    """The results, and how the submission was confined. Raises GradeError."""
-    with tempfile.TemporaryDirectory(prefix="aurora-lab-grade-", ignore_cleanup_errors=True) as folder:
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What came of several notebooks."""
+
+    results: tuple[list[Result], ...]
+    """Of each notebook, in the order given. Empty where the grading did not get so far."""
+    sandbox: str
+    """How they were confined."""
+    output: str
+    """What pytest said."""
+
+
+def grade_batch(notebooks: Sequence[Path], options: Options) -> Batch:
+    """Grade notebooks one after the other in one process. Raises GradeError where nothing came of it."""
+    with tempfile.TemporaryDirectory(prefix="aurora-lab-grade-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
         # The servers' user walks through it to its files when we are root.
-        Path(folder).chmod(0o755)
-        report = Path(folder) / "report.json"
-        arguments = [*options.arguments(), f"--grade-report={report}", str(notebook.absolute())]
-        output = _pytest(arguments, Path(folder), options.seconds)
+        folder.chmod(0o755)
+        report = folder / "report.json"
+        copies = [_copy(notebook, folder / str(place)) for place, notebook in enumerate(notebooks)]
+        arguments = [*options.arguments(), f"--grade-report={report}", *map(str, copies)]
+        output = _pytest(arguments, folder, options.seconds)
         try:
             found: dict[str, Any] = json.loads(report.read_text())
         except (OSError, ValueError) as error:
-            raise GradeError(f"{notebook.name} could not be graded:\n{output[-4000:]}") from error
-    results = [Result(**{**item, "cells": tuple(item["cells"])}) for item in found["results"]]
-    return results, str(found["sandbox"])
+            names = ", ".join(notebook.name for notebook in notebooks)
+            raise GradeError(f"{names} could not be graded:\n{output[-4000:]}") from error
+    items = [Result(**{**item, "cells": tuple(item["cells"])}) for item in found["results"]]
+    results = tuple([item for item in items if item.notebook == str(copy)] for copy in copies)
+    return Batch(results, str(found["sandbox"]), output)
+
+
+def _copy(notebook: Path, folder: Path) -> Path:
+    """A copy in a folder of its own: what lies beside a submission, as a conftest.py, is not pytest's to load."""
+    folder.mkdir()
+    copy = folder / re.sub(r"[^\w.-]", "_", notebook.name)
+    try:
+        with notebook.open("rb") as file, copy.open("wb") as target:
+            target.write(file.read(LARGEST_BYTES + 1))
+    except OSError as error:
+        raise GradeError(f"{notebook} cannot be read ({error.strerror}).") from error
+    return copy
 
 
 def _pytest(arguments: Sequence[str], folder: Path, seconds: float) -> str:

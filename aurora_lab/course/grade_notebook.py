@@ -220,4 +220,4 @@ class GradedNotebook(IPyNbFile):  # type: ignore[misc]
     def keep(self, line: dict[str, Any]) -> None:
         """Keep a result for the report."""
         report = self.config.stash[REPORT]
-        report["results"].append({"lesson": self._number(), **line})
+        report["results"].append({"notebook": str(self.path), "lesson": self._number(), **line})
