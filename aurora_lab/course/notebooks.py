@@ -103,4 +103,6 @@ def validate(notebook: Notebook) -> None:
 def mark(cell: Notebook) -> dict[str, Any]:
     """Our mark of a cell: role, id, exercise. Empty for a cell of the learner's own."""
     found = cell.get("metadata", {}).get("aurora_lab")
-    return dict(found) if isinstance(found, dict) else {}
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        return {}
+    return dict(found)

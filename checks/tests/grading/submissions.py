@@ -23,6 +23,7 @@ rds.create_db_cluster(
 )
 rds.get_waiter("db_cluster_available").wait(DBClusterIdentifier="library")
 """
+NOTHING = "There is no DB cluster `library`"
 Notebook = Any
 
 
@@ -54,35 +55,33 @@ def cell(made: Notebook, identifier: str) -> Notebook:
     return next(item for item in made.cells if item.id == identifier)
 
 
-def _saved(made: Notebook) -> str:
+def saved(made: Notebook) -> str:
     return json.dumps(made)
 
 
-def _answer(source: str, name: str, says: str, second: bool = False, needs_user: bool = False) -> Submission:
+def answer(source: str, name: str, says: str, second: bool = False, needs_user: bool = False) -> Submission:
     made = solved()
     cell(made, "answer-05-1").source = source
-    return Submission(_saved(made), name, says, second, needs_user)
+    return Submission(saved(made), name, says, second, needs_user)
 
 
-def _after(
-    trick: str, name: str, says: str = "", second: bool = True, needs_user: bool = False
-) -> Submission:
+def after(trick: str, name: str, says: str = "", second: bool = True, needs_user: bool = False) -> Submission:
     """The work is done honestly, then comes the trick."""
-    return _answer(MADE + trick, name, says, second, needs_user)
+    return answer(MADE + trick, name, says, second, needs_user)
 
 
-def _spoilt(spoil: Callable[[Notebook], None], answered: bool = False) -> Submission:
+def spoilt(spoil: Callable[[Notebook], None], answered: bool = False) -> Submission:
     """The frame is changed. Unanswered it earns nothing; answered it earns what it has earned."""
     made = solved()
     if not answered:
         cell(made, "answer-05-1").source = 'choice = "nothing done"'
     spoil(made)
     if answered:
-        return Submission(_saved(made), "", "is available", True)
-    return Submission(_saved(made), "no-cluster", "There is no DB cluster `library`", False)
+        return Submission(saved(made), "", "is available", True)
+    return Submission(saved(made), "no-cluster", "There is no DB cluster `library`", False)
 
 
-def _file(text: str | bytes, says: str) -> Submission:
+def file(text: str | bytes, says: str) -> Submission:
     return Submission(text, "not-a-notebook", says, False)
 
 
@@ -126,7 +125,7 @@ def _swap_marks(made: Notebook) -> None:
     answer.id, check.id = check.id, answer.id
 
 
-def _tags(*tags: str) -> Callable[[Notebook], None]:
+def tags(*tags: str) -> Callable[[Notebook], None]:
     def tag(made: Notebook) -> None:
         for item in made.cells:
             item.metadata["tags"] = list(tags)
@@ -146,7 +145,7 @@ def _edit_setup(made: Notebook) -> None:
 
 
 def _markless(made: Notebook) -> None:
-    for item in made.cells:
+    for item in made.cells[: made.cells.index(cell(made, "check-05-1"))]:
         item.metadata = {}
 
 
@@ -162,34 +161,25 @@ def _other_lesson(made: Notebook) -> None:
 
 
 FRAMES = {
-    "edited-checks": _spoilt(_edit_checks),
-    "deleted-checks": _spoilt(_delete_checks),
-    "copied-checks": _spoilt(_copy_checks),
-    "split-check": _spoilt(_split_check),
-    "reversed": _spoilt(_reverse),
-    "renamed-check": _spoilt(_rename_check),
-    "swapped-marks": _spoilt(_swap_marks),
-    "skip-tags": _spoilt(_tags("nbval-skip", "skip")),
-    "changed-outputs": _spoilt(_fake_outputs),
-    "edited-setup": _spoilt(_edit_setup),
-    "no-marks": _spoilt(_markless),
-    "strange-marks": _spoilt(_strange_marks),
-    "other-lesson": _spoilt(_other_lesson),
-    "answered-without-checks": _spoilt(_delete_checks, answered=True),
-    "answered-with-copied-checks": _spoilt(_copy_checks, answered=True),
-    "answered-with-renamed-check": _spoilt(_rename_check, answered=True),
+    "edited-checks": spoilt(_edit_checks),
+    "deleted-checks": spoilt(_delete_checks),
+    "copied-checks": spoilt(_copy_checks),
+    "split-check": spoilt(_split_check),
+    "reversed": spoilt(_reverse),
+    "renamed-check": spoilt(_rename_check),
+    "swapped-marks": spoilt(_swap_marks),
+    "skip-tags": spoilt(tags("nbval-skip", "skip")),
+    "changed-outputs": spoilt(_fake_outputs),
+    "edited-setup": spoilt(_edit_setup),
+    "no-marks": spoilt(_markless),
+    "strange-marks": spoilt(_strange_marks),
+    "other-lesson": spoilt(_other_lesson),
+    "answered-without-checks": spoilt(_delete_checks, answered=True),
+    "answered-with-copied-checks": spoilt(_copy_checks, answered=True),
+    "answered-with-renamed-check": spoilt(_rename_check, answered=True),
 }
 
-# What pretends.
-
-_NOTHING = "There is no DB cluster `library`"
-
-
-def _raises_tag() -> Submission:
-    made = solved()
-    cell(made, "answer-05-1").source = MADE + "\n1 / 0"
-    _tags("raises-exception")(made)
-    return Submission(_saved(made), "cell-failed", "ZeroDivisionError", True)
+# Files that are no notebooks.
 
 
 def _old_format() -> str:
@@ -201,260 +191,28 @@ def _old_format() -> str:
     )
 
 
-PRETENCES = {
-    "check-patched": _answer("lab.check = lambda _: 'passed'", "no-cluster", _NOTHING),
-    "module-patched": _answer(
-        "import sys, types\n"
-        "for name in [n for n in sys.modules if n.startswith('aurora_lab')]:\n"
-        "    sys.modules[name] = types.ModuleType(name)",
-        "no-cluster",
-        _NOTHING,
-    ),
-    "judge-patched": _answer(
-        "import aurora_lab.course.verdict as v\n"
-        "v.judge = lambda *_: v.Verdict('05.1', True, '', 'all is well')",
-        "no-cluster",
-        _NOTHING,
-    ),
-    "syntax-transformer": _answer(
-        "import ast\n"
-        "class Away(ast.NodeTransformer):\n"
-        "    def visit_Module(self, node): node.body = []; return node\n"
-        "get_ipython().ast_transformers.append(Away())",
-        "no-cluster",
-        _NOTHING,
-    ),
-    "custom-exceptions": _answer(
-        "get_ipython().set_custom_exc((Exception,), lambda *_, **__: None)\nraise ValueError('unseen')",
-        "no-cluster",
-        _NOTHING,
-    ),
-    "skip-comment": _answer("# NBVAL_SKIP\n# NBVAL_RAISES_EXCEPTION\n1 / 0", "no-cluster", _NOTHING),
-    "raises-tag": _raises_tag(),
-    "printed-pass": _answer("print('05.1 Create the cluster: passed')", "no-cluster", _NOTHING),
-    "displayed-pass": _answer(
-        "from IPython.display import HTML, display\n"
-        "display(HTML('<b>05.1 passed</b>'), metadata={'aurora_lab': {'passed': True}})",
-        "no-cluster",
-        _NOTHING,
-    ),
-    "forged-record": _answer(
-        "import json, pathlib\n"
-        "record = pathlib.Path(os.environ['AURORA_LAB_HOME']) / 'course' / 'lesson-05.json'\n"
-        "claim = {'passed': 'today', 'points': 99, 'evidence': {'passed': True}}\n"
-        "record.write_text(json.dumps({'05.1': claim, '05.2': claim}))",
-        "no-cluster",
-        _NOTHING,
-    ),
-    "record-is-a-link": _after(
-        "record = os.environ['AURORA_LAB_HOME'] + '/course/lesson-05.json'\n"
-        "if os.path.exists(record): os.remove(record)\n"
-        "os.symlink('/etc/shadow', record)",
-        "",
-        "is available",
-    ),
-    "record-is-a-pipe": _after(
-        "record = os.environ['AURORA_LAB_HOME'] + '/course/lesson-05.json'\n"
-        "if os.path.exists(record): os.remove(record)\n"
-        "os.mkfifo(record)",
-        # The lesson's own check cell cannot be run beside it, and is stopped like any other.
-        "too-slow",
-        "not done after",
-    ),
-    "region-of-its-own": _answer(
-        "import http.server, threading\n"
-        "class Fake(http.server.BaseHTTPRequestHandler):\n"
-        "    def do_POST(self): self.send_response(200); self.end_headers(); self.wfile.write(b'<ok/>')\n"
-        "    do_GET = do_POST\n"
-        "    def log_message(self, *_): pass\n"
-        "server = http.server.HTTPServer(('127.0.0.1', 0), Fake)\n"
-        "threading.Thread(target=server.serve_forever, daemon=True).start()\n"
-        "os.environ['AWS_ENDPOINT_URL'] = f'http://127.0.0.1:{server.server_port}'",
-        "no-cluster",
-        _NOTHING,
-    ),
-    "forged-messages": _answer(
-        "kernel = get_ipython().kernel\n"
-        "for content in ({}, {'execution_state': 'idle'}, {'name': 1, 'text': None}):\n"
-        "    kernel.session.send(kernel.iopub_socket, 'status', content, parent=kernel.get_parent())\n"
-        "    kernel.session.send(kernel.iopub_socket, 'stream', content, parent=kernel.get_parent())",
-        "kernel-died",
-        "messages that cannot be understood",
-    ),
-    "reply-forged": _answer(
-        "kernel = get_ipython().kernel\n"
-        "kernel.do_execute = None\n"
-        "raise RuntimeError('now nothing can be run')",
-        "no-cluster",
-        _NOTHING,
-    ),
-}
-
-# What breaks.
-
-BREAKAGES = {
-    "unknown-cell-magic": _answer("%%sql\nselect 1 from nowhere", "no-cluster", _NOTHING),
-    "unknown-magic-after": _after("\n%no_such_magic", "cell-failed", "UsageError"),
-    "failing-sql": _after("\n!psql -c 'select * from nowhere' || false", "", "is available"),
-    "failing-bash": _answer("%%bash\nexit 3", "no-cluster", _NOTHING),
-    "syntax-error": _answer("rds.create_db_cluster(", "no-cluster", _NOTHING),
-    "background-error": _answer(
-        "import threading\n"
-        "def work(): raise RuntimeError('nobody saw that')\n"
-        "t = threading.Thread(target=work); t.start(); t.join()",
-        "no-cluster",
-        _NOTHING,
-    ),
-    "asks-for-input": _after("\ninput('go on?')", "cell-failed", "StdinNotImplementedError"),
-    "kernel-killed": _after("\nos.kill(os.getpid(), 9)", "kernel-died", "SIGKILL"),
-    "kernel-exit": _after("\nos._exit(0)", "kernel-died", "It ended itself"),
-    "kernel-quit": _after(
-        "\nimport time\nget_ipython().kernel.do_shutdown(False)\nos._exit(7)", "kernel-died", "code 7"
-    ),
-    "kernel-crash": _after("\nimport ctypes\nctypes.string_at(0)", "kernel-died", "SIGSEGV"),
-    "kernel-exec": _after("\nos.execv('/bin/sleep', ['sleep', '600'])", "too-slow", "not done after"),
-    "loop": _after("\nwhile True: pass", "too-slow", "not done after"),
-    "deaf-loop": _after(
-        "\nimport signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
-        "too-slow",
-        "not done after",
-    ),
-    "fork-bomb": _after(
-        "\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-        "kernel-died",
-        "processes",
-        needs_user=True,
-    ),
-    "shell-fork-bomb": _after(
-        "\nopen('b', 'w').write('f() { f | f & }; f; sleep 600')\n!bash b",
-        "kernel-died",
-        "processes",
-        needs_user=True,
-    ),
-    "long-list": _after("\nx = [0] * 10**9", "cell-failed", "MemoryError"),
-    "many-small-pieces": _after("\nx = []\nwhile True: x.append(bytes(10**7))", "kernel-died", "2048 MiB"),
-    "memory-of-children": _after(
-        "\nfor _ in range(6):\n"
-        "    if os.fork() == 0:\n        x = bytearray(b'1') * (600 << 20)\n        import time; time.sleep(60)\n"
-        "import time; time.sleep(60)",
-        "kernel-died",
-        "2048 MiB",
-    ),
-    "one-long-output": _after("\nprint('x' * 200_000_000)", "too-loud", "more than 10 MB"),
-    "endless-output": _after("\nwhile True: print('x' * 10_000)", "too-loud", "more than 10 MB"),
-    "endless-displays": _after(
-        "\nfrom IPython.display import HTML, display\nwhile True: display(HTML('x' * 10_000))",
-        "too-loud",
-        "more than 10 MB",
-    ),
-    "long-error": _after(
-        "\nraise ValueError('\\x1b[31m' + '<script>' * 10**5)", "cell-failed", "ValueError: <script>"
-    ),
-    "large-file": _after("\nopen('large', 'wb').write(bytes(300 << 20))", "cell-failed", "File too large"),
-    "left-behind": _after(
-        "\nimport subprocess\np = subprocess.Popen(['sleep', '987654'], start_new_session=True)",
-        "",
-        "is available",
-    ),
-    "stops-the-region": _after("\n!aurora-lab stop", "", "is available"),
-}
-
-# What spies.
-
-SPYING = {
-    "token": _after(
-        "\nimport glob, json, urllib.request\n"
-        "tokens = {json.load(open(f))['token'] for f in glob.glob('/tmp/**/region.json', recursive=True)}\n"
-        "assert any(tokens), 'no token is to be had'",
-        "cell-failed",
-        "no token is to be had",
-        needs_user=True,
-    ),
-    "administrator": _after(
-        "\nimport urllib.request\n"
-        "urllib.request.urlopen(urllib.request.Request(os.environ['AWS_ENDPOINT_URL'] + '/_lab/stop', b'{}'))",
-        "cell-failed",
-        "403",
-    ),
-    "solutions": _answer(
-        "import aurora_lab, pathlib\n"
-        "root = pathlib.Path(aurora_lab.__file__).parents[1]\n"
-        "found = [*root.glob('solutions/*'), *pathlib.Path('/').glob('*/**/05_hands_on_psql.*')]\n"
-        "assert found, 'no solution is to be had'",
-        "no-cluster",
-        _NOTHING,
-        needs_user=True,
-    ),
-    "checks": _answer(
-        "import aurora_lab, pathlib\n"
-        "found = [*pathlib.Path(aurora_lab.__file__).parents[1].glob('**/lesson_05*.py')]\n"
-        "print(found[0].read_text())",
-        "no-cluster",
-        _NOTHING,
-        needs_user=True,
-    ),
-    "servers-files": _after(
-        "\nimport glob\n"
-        "found = glob.glob('/tmp/**/postgresql.conf', recursive=True) + glob.glob('/tmp/**/*.sqlite3', recursive=True)\n"
-        "assert found, 'no inner file is to be had'",
-        "cell-failed",
-        "no inner file is to be had",
-        needs_user=True,
-    ),
-    "other-ports": _after(
-        "\nimport socket, urllib.request, json\n"
-        "mine = {int(os.environ['PGPORT']), int(os.environ['AWS_ENDPOINT_URL'].rpartition(':')[2])}\n"
-        "def answers(port):\n"
-        "    with socket.socket() as s:\n"
-        "        s.settimeout(0.05)\n"
-        "        return s.connect_ex(('127.0.0.1', port)) == 0\n"
-        "found = [p for p in range(1024, 65536) if p not in mine and answers(p)]\n"
-        "assert found, 'no other port answers'",
-        "cell-failed",
-        "no other port answers",
-        needs_user=True,
-    ),
-    "world": _after(
-        "\nimport socket\nsocket.create_connection(('192.0.2.1', 443), timeout=2)",
-        "cell-failed",
-        "unreachable",
-        needs_user=True,
-    ),
-    "grader's-processes": _after(
-        "\nfor pid in range(1, 70000):\n"
-        "    if pid != os.getpid():\n"
-        "        try: os.kill(pid, 9)\n"
-        "        except OSError: pass",
-        "",
-        "is available",
-        needs_user=True,
-    ),
-}
-
-# Files that are no notebooks.
-
-_SOLVED = _saved(solved())
+_SOLVED = saved(solved())
 
 FILES = {
-    "empty": _file("", "is not a notebook"),
-    "malformed": _file("{'cells': []}", "is not a notebook"),
-    "truncated": _file(_SOLVED[: len(_SOLVED) // 2], "is not a notebook"),
-    "binary": _file(bytes(range(256)) * 10, "cannot be read"),
-    "too-large": _file(_SOLVED + " " * 50_000_000, "larger than 20 MB"),
-    "nested": _file('{"cells": ' + "[" * 100_000, "is not a notebook"),
-    "a-list": _file("[1, 2]", "is not a notebook"),
-    "cells-no-list": _file(
+    "empty": file("", "is not a notebook"),
+    "malformed": file("{'cells': []}", "is not a notebook"),
+    "truncated": file(_SOLVED[: len(_SOLVED) // 2], "is not a notebook"),
+    "binary": file(bytes(range(256)) * 10, "cannot be read"),
+    "too-large": file(_SOLVED + " " * 50_000_000, "larger than 20 MB"),
+    "nested": file('{"cells": ' + "[" * 100_000, "is not a notebook"),
+    "a-list": file("[1, 2]", "is not a notebook"),
+    "cells-no-list": file(
         '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 5}', "is not a notebook"
     ),
-    "cell-no-dict": _file(
+    "cell-no-dict": file(
         '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [5]}', "is not a notebook"
     ),
-    "cell-no-source": _file(
+    "cell-no-source": file(
         '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "id": "a"}]}',
         "is not a notebook",
     ),
-    "from-the-future": _file('{"nbformat": 99, "metadata": {}, "cells": []}', "is not a notebook"),
-    "too-many-cells": _file(
+    "from-the-future": file('{"nbformat": 99, "metadata": {}, "cells": []}', "is not a notebook"),
+    "too-many-cells": file(
         json.dumps(
             {
                 "nbformat": 4,
@@ -467,8 +225,7 @@ FILES = {
         ),
         "more than 2,000 cells",
     ),
-    "old-format": Submission(_old_format(), "no-cluster", _NOTHING, False),
+    "old-format": Submission(_old_format(), "no-cluster", NOTHING, False),
 }
 
 HONEST = Submission(_SOLVED, "", "is available", True)
-CORPUS = {**FRAMES, **PRETENCES, **BREAKAGES, **SPYING, **FILES, "honest": HONEST}

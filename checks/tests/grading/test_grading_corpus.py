@@ -1,6 +1,6 @@
 """Hostile and broken submissions: none earns a point it has not earned, none stops the grading of the next.
 
-All of them are graded in two processes, one submission after the other, as a class would be; the tests here
+All of them are graded in a few processes, one submission after the other, as a class would be; the tests here
 look at what came of it.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,9 +16,12 @@ import pytest
 
 from aurora_lab.course.grade import Batch, Options, Result, grade_batch
 from aurora_lab.course.sandbox import SandboxError, choose
-from submissions import CORPUS
+from submissions import FILES, FRAMES, HONEST
+from tricks import BREAKAGES, PRETENCES, SPYING
 
 OPTIONS = Options(lesson="05", runtime="embedded", scale=1000.0, cell_seconds=8.0, until="05.2")
+PROCESSES = 4
+CORPUS = {**FRAMES, **PRETENCES, **BREAKAGES, **SPYING, **FILES, "honest": HONEST}
 
 # The first test waits for all gradings.
 pytestmark = pytest.mark.timeout(900)
@@ -35,17 +39,17 @@ def level() -> str:
 
 @pytest.fixture(scope="session")
 def batches(level: str, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[list[str], Batch]]:
-    """All submissions, half of them in each of two processes."""
+    """All submissions, dealt out to processes: most of the time one waits for something."""
     folder = tmp_path_factory.mktemp("submissions")
     names = [name for name, item in CORPUS.items() if level == "user" or not item.needs_user]
-    halves = [names[0::2], names[1::2]]
-    options = Options(**{**{name: getattr(OPTIONS, name) for name in OPTIONS.__slots__}, "sandbox": level})
+    hands = [names[place::PROCESSES] for place in range(PROCESSES)]
+    options = replace(OPTIONS, sandbox=level)
 
-    def graded(half: list[str]) -> tuple[list[str], Batch]:
-        return half, grade_batch([_written(folder, name) for name in half], options)
+    def graded(hand: list[str]) -> tuple[list[str], Batch]:
+        return hand, grade_batch([_written(folder, name) for name in hand], options)
 
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(graded, halves))
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        return list(pool.map(graded, hands))
 
 
 def _written(folder: Path, name: str) -> Path:

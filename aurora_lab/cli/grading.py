@@ -1,0 +1,88 @@
+"""`grade`: points for notebooks of lessons, decided outside of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from aurora_lab.cli.failure import LabError
+from aurora_lab.cli.options import RUNTIMES
+from aurora_lab.course.grade import Options
+from aurora_lab.course.grade_class import grade_class
+from aurora_lab.course.grade_report import Submission, write_reports
+from aurora_lab.course.sandbox import LEVELS, SandboxError, choose
+
+SCALE = 100.0
+"""Nobody watches: documented durations may pass quickly."""
+
+
+@click.command("grade")
+@click.argument("notebooks", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--report", type=click.Path(path_type=Path), help="Write grades.json, grades.xml and grades.md there."
+)
+@click.option("--lesson", default="", help="The lesson's number, whatever the notebooks say.")
+@click.option(
+    "--sandbox",
+    type=click.Choice(["auto", *LEVELS]),
+    default="auto",
+    help="How submissions are kept apart; auto takes the strongest that works here, and says which.",
+)
+@click.option(
+    "--runtime", type=click.Choice(RUNTIMES), default="embedded", help="How PostgreSQL servers are run."
+)
+@click.option(
+    "--cell-seconds", type=click.FloatRange(1, 3600), default=30.0, help="The longest for one cell."
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), default=None, help="Notebooks at a time (default: processors)."
+)
+@click.option("--need", type=click.IntRange(0), default=0, help="Exit code 1 where one has fewer points.")
+def grade_command(
+    *,
+    notebooks: tuple[Path, ...],
+    report: Path | None,
+    lesson: str,
+    sandbox: str,
+    runtime: str,
+    cell_seconds: float,
+    jobs: int | None,
+    need: int,
+) -> None:
+    """Grade NOTEBOOKS, each in a fresh region.
+
+    Given cells and checks are the lesson's own, whatever a notebook has made of them. What counts is what the
+    region shows afterwards.
+    """
+    missing = [str(path) for path in notebooks if not path.is_file()]
+    if missing:
+        raise LabError(f"There is no notebook {', '.join(missing)}.")
+    try:
+        kept = choose(sandbox)
+    except SandboxError as error:
+        raise LabError(f"Submissions cannot be kept apart that way: {error}.") from error
+    kept.close()
+    click.echo(f"Each notebook is graded {kept.says}.", err=True)
+    options = Options(
+        lesson=lesson, runtime=runtime, scale=SCALE, sandbox=kept.level, cell_seconds=cell_seconds
+    )
+    graded = grade_class(notebooks, options, jobs or os.cpu_count() or 1, _show)
+    if report is not None:
+        write_reports(report, graded)
+        click.echo(f"The grades are in {report}.", err=True)
+    if any(item.trouble or item.points < need for item in graded):
+        sys.exit(1)
+
+
+def _show(item: Submission) -> None:
+    if item.trouble:
+        click.echo(f"{item.name}: not graded. {item.trouble}")
+        return
+    lines = [f"{item.name}: {item.points} of {item.of} points"]
+    lines += [
+        f"  {result.item}: {result.seen} [{result.name}]" for result in item.results if not result.passed
+    ]
+    click.echo("\n".join(lines))

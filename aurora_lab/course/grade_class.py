@@ -1,0 +1,61 @@
+"""Grade many notebooks at a time: a few processes, and a second try for those that a lost process has left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from aurora_lab.course.grade import GradeError, Options, grade_batch
+from aurora_lab.course.grade_report import Submission
+
+AT_A_TIME = 5
+"""Notebooks for one process: it takes a second to start."""
+
+
+def grade_class(
+    notebooks: Sequence[Path],
+    options: Options,
+    jobs: int,
+    done: Callable[[Submission], None] = lambda _submission: None,
+) -> list[Submission]:
+    """The grades of all notebooks, in the order given. `done` is told of each when it is graded.
+
+    Raises nothing for a single notebook: what goes wrong is said in its `trouble`.
+    """
+    size = max(1, min(AT_A_TIME, -(-len(notebooks) // jobs)))
+    batches = [notebooks[start : start + size] for start in range(0, len(notebooks), size)]
+
+    def graded(batch: Sequence[Path]) -> list[Submission]:
+        found = _batch(batch, options)
+        for item in found:
+            done(item)
+        return found
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return [item for batch in pool.map(graded, batches) for item in batch]
+
+
+def _batch(batch: Sequence[Path], options: Options) -> list[Submission]:
+    try:
+        graded = grade_batch(batch, replace(options, seconds=options.seconds * len(batch)))
+    except GradeError as error:
+        if len(batch) == 1:
+            return [Submission(batch[0].name, trouble=_first_lines(str(error)))]
+        return [item for notebook in batch for item in _batch([notebook], options)]
+    found = []
+    for notebook, results in zip(batch, graded.results, strict=True):
+        if results:
+            kept = [result for result in results if result.kind == "exercise"]
+            found.append(Submission(notebook.name, graded.sandbox, kept))
+        elif len(batch) == 1:
+            found.append(Submission(notebook.name, trouble=_first_lines(graded.output)))
+        else:
+            found += _batch([notebook], options)
+    return found
+
+
+def _first_lines(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return " ".join([*lines[:1], *lines[-1:]] if len(lines) > 1 else lines)
