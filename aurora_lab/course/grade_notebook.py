@@ -35,6 +35,7 @@ from aurora_lab.course.verdict import Verdict, judge
 IDLE_SECONDS = 5
 """How long a cell that was interrupted may take to end its child processes."""
 KERNEL_DIED, TOO_LOUD, TOO_SLOW = "kernel-died", "too-loud", "too-slow"
+NOT_BEGUN = "not-begun"
 
 
 class GradedNotebook(IPyNbFile):  # type: ignore[misc]
@@ -160,6 +161,10 @@ class GradedNotebook(IPyNbFile):  # type: ignore[misc]
             self.kernel = self.guest.kernel()
         except KernelDiedError as error:
             raise StoppedError(KERNEL_DIED, f"No kernel could be started. {error}") from error
+        if self.lesson.begin and not self.begun:
+            failures = self.run_cells([CodeCell(self.lesson.begin, "given", "")])
+            if failures:
+                raise StoppedError(NOT_BEGUN, f"What the lesson starts from could not be made: {failures[0]}")
         # Some may fail, as after an exercise that is not solved: what is missing is seen by the checks.
         self.run_cells(self._given)
 

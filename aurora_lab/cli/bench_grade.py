@@ -1,0 +1,211 @@
+"""`aurora-lab bench grade`: submissions of lesson 05 graded by us, by nbgrader and by otter, in one run.
+
+All three execute the same cells of the same solved notebook on real databases. The other two are given what
+they do not have: a region that runs already (the lesson cleans up behind itself, so that the next submission
+finds it empty). They run a submission in the grader's own user, and let the notebook's own check decide.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aurora_lab.course import notebooks
+from aurora_lab.course.exercises import load_lesson
+from aurora_lab.course.fresh import fresh_region
+from aurora_lab.course.grade import Options
+from aurora_lab.course.grade_class import grade_class
+from aurora_lab.course.lab import RAISE_VARIABLE
+from aurora_lab.course.places import find_places
+
+LESSON = "05"
+SUBMISSIONS = 20
+STARTS = 3
+SCALE = 1000.0
+"""The lab clock's, for all three: no lesson's waiting is measured."""
+OTTER = "otter-grader==7.0.0"
+LONGEST_SECONDS = 3600.0
+
+
+class NotMeasuredError(Exception):
+    """A tool could not be measured here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How one way of grading did."""
+
+    how: str
+    seconds: float
+    """For one submission, of the whole run."""
+    points: float
+    """Of each submission, on average: all three must have come to the same."""
+    note: str = ""
+
+    @property
+    def per_minute(self) -> float:
+        """Submissions in a minute."""
+        return 60.0 / self.seconds
+
+
+def measure(count: int = SUBMISSIONS, jobs: int | None = None) -> list[Figure]:
+    """Ours first, then the others; one that is not to be had here is left out and says so on standard error."""
+    jobs = jobs or os.cpu_count() or 1
+    figures = ours(count, jobs)
+    with (
+        tempfile.TemporaryDirectory(prefix="aurora-lab-bench-") as name,
+        fresh_region(SCALE, "embedded") as region,
+    ):
+        environment = region.environment()
+        others: tuple[Callable[[Path, Mapping[str, str], int], Figure], ...] = (nbgrader, otter)
+        for other in others:
+            folder = Path(name) / other.__name__
+            folder.mkdir()
+            try:
+                figures.append(other(folder, environment, count))
+            except NotMeasuredError as error:
+                sys.stderr.write(f"{other.__name__} was not measured: {error}\n")
+    return figures
+
+
+def ours(count: int, jobs: int) -> list[Figure]:
+    """With the start of a region for each submission, and what is left when that is taken off."""
+    started = []
+    for _ in range(STARTS):
+        begun = time.perf_counter()
+        with fresh_region(SCALE, "embedded"):
+            pass
+        started.append(time.perf_counter() - begun)
+    start = sorted(started)[STARTS // 2] / jobs
+    options = Options(lesson=LESSON, runtime="embedded", scale=SCALE)
+    begun = time.perf_counter()
+    graded = grade_class([_solved()] * count, options, jobs)
+    took = (time.perf_counter() - begun) / count
+    if trouble := [item.trouble for item in graded if item.trouble]:
+        raise NotMeasuredError(trouble[0])
+    points = sum(item.points for item in graded) / count
+    sandbox = graded[0].sandbox
+    return [
+        Figure(f"ours, a region for each, {jobs} at a time", took, points, sandbox),
+        Figure("ours, without starting and stopping regions", took - start, points, sandbox),
+    ]
+
+
+def nbgrader(folder: Path, environment: Mapping[str, str], count: int) -> Figure:
+    """`nbgrader autograde` of a class."""
+    inside = {
+        **environment,
+        RAISE_VARIABLE: "raise",
+        "JUPYTER_CONFIG_DIR": f"{folder}/config",
+        "JUPYTER_DATA_DIR": f"{folder}/data",
+    }
+    command = [sys.executable, "-m", "nbgrader"]
+    (folder / "nbgrader_config.py").write_text("c = get_config()\nc.ExecutePreprocessor.timeout = 300\n")
+    source = folder / "source" / "lesson"
+    source.mkdir(parents=True)
+    shutil.copy(_solved(), source)
+    _run([*command, "generate_assignment", "lesson"], folder, inside)
+    released = notebooks.read(folder / "release" / "lesson" / _solved().name)
+    answers = {cell.id: cell.source for cell in notebooks.read(_solved()).cells}
+    for cell in released.cells:
+        if notebooks.mark(cell).get("role") in ("answer", "prediction"):
+            cell.source = answers[notebooks.mark(cell)["id"]]
+    for number in range(count):
+        submitted = folder / "submitted" / f"learner{number:02}" / "lesson"
+        submitted.mkdir(parents=True)
+        (submitted / _solved().name).write_text(notebooks.dumps(released))
+    took = _run([*command, "autograde", "lesson"], folder, inside) / count
+    _run([*command, "export"], folder, inside)
+    with (folder / "grades.csv").open() as file:
+        scores = [float(row["score"]) for row in csv.DictReader(file)]
+    return Figure("nbgrader autograde", took, sum(scores) / count, "region shared, already running")
+
+
+def otter(folder: Path, environment: Mapping[str, str], count: int) -> Figure:
+    """`otter run` of each submission, installed for this only."""
+    uv = shutil.which("uv")
+    if uv is None:
+        raise NotMeasuredError("uv is not here to install it for a while")
+    command = [uv, "run", "--no-project", "--python", sys.executable, "--with", OTTER]
+    # Its own packages first, then all that this environment has.
+    inside = {**environment, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    inside = {name: value for name, value in inside.items() if name != "VIRTUAL_ENV"}
+    submission, grader = _for_otter(folder)
+    _run([*command, "otter", "--version"], folder, inside)
+    took = 0.0
+    scores = []
+    for number in range(count):
+        out = folder / f"out{number}"
+        out.mkdir()
+        call = [*command, "otter", "run", "--no-logo", "-a", str(grader), "-o", str(out), str(submission)]
+        took += _run(call, folder, inside)
+        found: dict[str, Any] = json.loads((out / "results.json").read_text())
+        scores.append(sum(item["score"] for item in found["tests"] if "score" in item))
+    return Figure("otter run", took / count, sum(scores) / count, "region shared, already running")
+
+
+def _for_otter(folder: Path) -> tuple[Path, Path]:
+    """The solved notebook with otter's checks in the place of ours, and its grader's archive."""
+    made = notebooks.read(_solved())
+    names: dict[str, str] = {}
+    for cell in made.cells:
+        mark = notebooks.mark(cell)
+        if mark.get("role") == "check":
+            names[mark["exercise"]] = f"q{len(names) + 1}"
+            cell.source = f'grader.check("{names[mark["exercise"]]}")'
+    made.cells.insert(0, notebooks.code("import otter\ngrader = otter.Notebook()", "otter"))
+    submission = folder / "submission.ipynb"
+    submission.write_text(notebooks.dumps(made))
+    archive = folder / "autograder.zip"
+    config = {"lang": "python", "show_stdout": True}
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("otter_config.json", json.dumps(config))
+        for exercise, name in names.items():
+            case = {"code": f">>> lab.check({exercise!r}).passed\nTrue", "hidden": False, "locked": False}
+            test = {"name": name, "points": 1, "suites": [{"type": "doctest", "cases": [case]}]}
+            file.writestr(f"tests/{name}.py", f"OK_FORMAT = True\n\ntest = {test!r}\n")
+            (folder / "tests").mkdir(exist_ok=True)
+            (folder / "tests" / f"{name}.py").write_text(f"OK_FORMAT = True\n\ntest = {test!r}\n")
+    return submission, archive
+
+
+def _solved() -> Path:
+    return find_places().source(LESSON).with_suffix(".ipynb")
+
+
+def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> float:
+    """Seconds that a command takes. Raises NotMeasuredError where it fails."""
+    begun = time.perf_counter()
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotMeasuredError(str(error)) from error
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise NotMeasuredError(" ".join(said[-3:]))
+    return time.perf_counter() - begun
+
+
+def full_points() -> int:
+    """What a solved notebook earns."""
+    return sum(item.points for item in load_lesson(find_places().check_file(LESSON)).exercises.values())
