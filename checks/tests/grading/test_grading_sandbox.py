@@ -169,7 +169,6 @@ def test_a_kernel_sees_its_region_and_little_else(sandbox: Sandbox, folder: Path
 )
 def test_what_ended_a_kernel_is_said(sandbox: Sandbox, folder: Path, script: str, says: str) -> None:
     limits = Limits(memory=256 << 20, processes=30)
-    bridge = Bridge(folder / "b", []) if sandbox.own_network else None
     kernel = sandbox.start(job(sandbox, folder, sys.executable, "-c", script, limits=limits))
     try:
         eventually(lambda: not kernel.alive(), "it has ended")
@@ -177,8 +176,6 @@ def test_what_ended_a_kernel_is_said(sandbox: Sandbox, folder: Path, script: str
     finally:
         kernel.end()
         kernel.end()
-        if bridge:
-            bridge.close()
 
 
 def test_an_unknown_level_is_refused() -> None:

@@ -147,7 +147,7 @@ BREAKAGES = {
     ),
     "long-list": after("\nx = [0] * 10**9", "cell-failed", "MemoryError"),
     "many-small-pieces": after(
-        "\nx = []\nwhile True: x.append(bytearray(b'1') * 10**7)", "kernel-died", "2048 MiB"
+        "\nx = []\nwhile True: x.append(bytearray(b'1') * 10**8)", "kernel-died", "2048 MiB"
     ),
     "memory-of-children": after(
         "\nfor _ in range(6):\n"
