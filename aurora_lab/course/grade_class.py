@@ -42,15 +42,15 @@ def _batch(batch: Sequence[Path], options: Options) -> list[Submission]:
         graded = grade_batch(batch, replace(options, seconds=options.seconds * len(batch)))
     except GradeError as error:
         if len(batch) == 1:
-            return [Submission(batch[0].name, trouble=_first_lines(str(error)))]
+            return [Submission(str(batch[0]), trouble=_first_lines(str(error)))]
         return [item for notebook in batch for item in _batch([notebook], options)]
     found = []
     for notebook, results in zip(batch, graded.results, strict=True):
         if results:
             kept = [result for result in results if result.kind == "exercise"]
-            found.append(Submission(notebook.name, graded.sandbox, kept))
+            found.append(Submission(str(notebook), graded.sandbox, kept))
         elif len(batch) == 1:
-            found.append(Submission(notebook.name, trouble=_first_lines(graded.output)))
+            found.append(Submission(str(notebook), trouble=_first_lines(graded.output)))
         else:
             found += _batch([notebook], options)
     return found

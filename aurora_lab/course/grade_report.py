@@ -17,6 +17,7 @@ class Submission:
     """A notebook and its grades."""
 
     name: str
+    """The path of its file, as it was given."""
     sandbox: str = ""
     """How it was confined."""
     results: Sequence[Result] = field(default=())
