@@ -49,17 +49,16 @@ def grade_command(
     sandbox: str,
     runtime: str,
     cell_seconds: float,
+    memory: int,
     jobs: int | None,
     need: int,
 ) -> None:
-    """Grade NOTEBOOKS, each in a fresh region.
+    """Grade NOTEBOOKS, each in a fresh region. A folder means every notebook of a lesson below it.
 
     Given cells and checks are the lesson's own, whatever a notebook has made of them. What counts is what the
     region shows afterwards.
     """
-    missing = [str(path) for path in notebooks if not path.is_file()]
-    if missing:
-        raise LabError(f"There is no notebook {', '.join(missing)}.")
+    found = [notebook for path in notebooks for notebook in _below(path)]
     try:
         kept = choose(sandbox)
     except SandboxError as error:
@@ -67,14 +66,36 @@ def grade_command(
     kept.close()
     click.echo(f"Each notebook is graded {kept.says}.", err=True)
     options = Options(
-        lesson=lesson, runtime=runtime, scale=SCALE, sandbox=kept.level, cell_seconds=cell_seconds
+        lesson=lesson,
+        runtime=runtime,
+        scale=SCALE,
+        sandbox=kept.level,
+        cell_seconds=cell_seconds,
+        memory=memory,
     )
-    graded = grade_class(notebooks, options, jobs or os.cpu_count() or 1, _show)
+    graded = grade_class(found, options, jobs or os.cpu_count() or 1, _show)
     if report is not None:
         write_reports(report, graded)
         click.echo(f"The grades are in {report}.", err=True)
     if any(item.trouble or item.points < need for item in graded):
         sys.exit(1)
+
+
+def _below(path: Path) -> list[Path]:
+    """The notebooks that a path means. Raises LabError where there are none."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise LabError(f"There is no notebook {path}.")
+    found = [
+        notebook
+        for notebook in sorted(path.rglob("[0-9][0-9]_*.ipynb"))
+        # A link might lead anywhere on the grader's machine; Jupyter keeps copies in hidden folders.
+        if notebook.is_file() and not notebook.is_symlink() and ".ipynb_checkpoints" not in notebook.parts
+    ]
+    if not found:
+        raise LabError(f"Below {path} there is no notebook of a lesson, as 05_hands_on_psql.ipynb.")
+    return found
 
 
 def _show(item: Submission) -> None:

@@ -62,8 +62,8 @@ def keep(spec: Spec) -> int:
         _or_exit(lambda: _first(spec))
     try:
         if spec["namespaces"]:
-            return _watch(child, spec, list)  # its first process counts
-        return _watch(child, spec, lambda: _below(os.getpid()))
+            return _watch(child, spec, list, sys.stdin.fileno())  # its first process counts
+        return _watch(child, spec, lambda: _below(os.getpid()), sys.stdin.fileno())
     finally:
         _end_all(child, spec)
 
@@ -76,18 +76,17 @@ def _first(spec: Spec) -> int:
     return inside(spec)
 
 
-def _watch(child: int, spec: Spec, population: Callable[[], list[int]], until_closed: bool = True) -> int:
-    """Wait for the command's end, for the end of our input, or for too much."""
+def _watch(child: int, spec: Spec, population: Callable[[], list[int]], grader: int) -> int:
+    """Wait for the command's end, for too much, or for the end of what comes from the grader: it is gone."""
     waiting = [os.pidfd_open(child)] if hasattr(os, "pidfd_open") else []
-    if until_closed:
-        waiting.append(sys.stdin.fileno())
+    waiting += [grader] if grader >= 0 else []
     while True:
         ready, _, _ = select.select(waiting, [], [], LOOK_SECONDS)
         for pid, status in iter(_reap, None):
             if pid == child:
                 code = os.waitstatus_to_exitcode(status)
                 return code if code >= 0 else 128 - code
-        if until_closed and sys.stdin.fileno() in ready:
+        if grader in ready:
             return 0
         found = population()
         if len(found) > spec["limits"]["processes"]:
@@ -137,16 +136,18 @@ def _kill_all_of(uid: int) -> int:
 
 def inside(spec: Spec) -> int:
     """Open the doors, start the command, count processes and memory. Returns the exit code for all of it."""
-    if spec["doors"]:
-        _open_doors(spec["doors"], spec["bridge"])
+    grader = _open_doors(spec["doors"], spec["bridge"]) if spec["doors"] else None
     child = os.fork()
     if child == 0:
         _or_exit(lambda: _become(spec))
-    return _watch(child, spec, _others, until_closed=False)
+    return _watch(child, spec, _others, grader.fileno() if grader else -1)
 
 
-def _open_doors(doors: list[list[Any]], bridge: str) -> None:
-    """Listen where the region would listen, and hand the sockets to the grader, which answers outside."""
+def _open_doors(doors: list[list[Any]], bridge: str) -> socket.socket:
+    """Listen where the region would listen, and hand the sockets to the grader, which answers outside.
+
+    Returns the connection to the grader, which stays open as long as it lives.
+    """
     sockets = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = struct.pack("16sH14s", b"lo", 0, b"")
@@ -159,12 +160,13 @@ def _open_doors(doors: list[list[Any]], bridge: str) -> None:
         door.bind((address, port))
         door.listen(128)
         sockets.append(door)
-    with socket.socket(socket.AF_UNIX) as way_out:
-        way_out.connect(bridge)
-        socket.send_fds(way_out, [b"doors"], [door.fileno() for door in sockets])
-        way_out.recv(1)
+    grader = socket.socket(socket.AF_UNIX)
+    grader.connect(bridge)
+    socket.send_fds(grader, [b"doors"], [door.fileno() for door in sockets])
+    grader.recv(1)
     for door in sockets:
         door.close()
+    return grader
 
 
 def _become(spec: Spec) -> int:

@@ -12,12 +12,13 @@ from typing import Any
 from docker.types import Mount  # type: ignore[import-not-found]
 
 from aurora_lab.course import confine
-from aurora_lab.course.sandbox import Confined, Job, SandboxError, ended_by
+from aurora_lab.course.sandbox import Confined, Job, Limits, SandboxError, ended_by
 from aurora_lab.course.spare_user import SpareUser, spare_user
 from aurora_lab.course.visible import hidden_folders, visible_paths
 from aurora_lab.runtime import engine
 from aurora_lab.runtime.base import RuntimeUnavailableError
 from aurora_lab.runtime.image import ensure_image
+from aurora_lab.runtime.processes import owner_lives, owner_mark
 
 LABEL = "aurora-lab.grading"
 
@@ -36,6 +37,7 @@ class ContainerSandbox:
             if not engine.is_native(self._client):
                 raise engine.RefusalError("it runs programs of another kind of machine than this one")
             self._image = ensure_image(self._client).identifier
+            _sweep(self._client)
         except BaseException:
             self._client.close()
             raise
@@ -88,11 +90,11 @@ class ContainerSandbox:
                     pids_limit=4 * job.limits.processes,
                     cap_drop=["ALL"],
                     security_opt=["no-new-privileges", "label=disable"],
-                    labels={LABEL: str(os.getpid())},
+                    labels={LABEL: owner_mark()},
                 )
         except RuntimeUnavailableError as error:
             raise SandboxError(str(error)) from error
-        return _Container(made)
+        return _Container(made, job.limits)
 
     def close(self) -> None:
         """Close the connection to the engine."""
@@ -102,8 +104,9 @@ class ContainerSandbox:
 
 
 class _Container:
-    def __init__(self, container: Any) -> None:
+    def __init__(self, container: Any, limits: Limits) -> None:
         self._container = container
+        self._limits = limits
         self._code: int | None = None
 
     def alive(self) -> bool:
@@ -120,7 +123,7 @@ class _Container:
 
     def ended_by(self) -> str:
         self.alive()
-        return ended_by(self._code)
+        return ended_by(self._code, self._limits)
 
     def end(self) -> None:
         self.alive()
@@ -128,6 +131,15 @@ class _Container:
             self._code = 137
         with contextlib.suppress(engine.NotFoundError, engine.RefusedError):
             self._container.remove(force=True)
+
+
+def _sweep(client: Any) -> None:
+    """Remove the containers of graders that were killed: they have ended by themselves, and lie there."""
+    with engine.answering():
+        for left in client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
+            if not owner_lives(left.labels[LABEL]):
+                with contextlib.suppress(engine.NotFoundError, engine.RefusedError):
+                    left.remove(force=True)
 
 
 def _mount(path: Path, read_only: bool) -> Any:

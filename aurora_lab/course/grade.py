@@ -64,6 +64,8 @@ class Options:
     """See `sandbox`."""
     cell_seconds: float | None = None
     """The longest that one cell may take."""
+    memory: int = 2048
+    """MiB that one submission may take."""
     until: str = ""
     """The last exercise to grade; empty: all."""
     seconds: float = SECONDS
@@ -75,7 +77,7 @@ class Options:
         """For the plugin."""
         found = ["--grade", f"--grade-runtime={self.runtime}", f"--grade-scale={self.scale}"]
         found += [f"--grade-sandbox={self.sandbox}", f"--grade-lesson={self.lesson}"]
-        found += [f"--grade-until={self.until}"]
+        found += [f"--grade-until={self.until}", f"--grade-memory={self.memory}"]
         found += [f"--nbval-cell-timeout={self.cell_seconds}"] if self.cell_seconds else []
         return [*found, *(["--prove"] if self.prove else [])]
 

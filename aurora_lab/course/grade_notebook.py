@@ -29,7 +29,7 @@ from aurora_lab.course.notebooks import NotebookError
 from aurora_lab.course.places import CourseError, find_places
 from aurora_lab.course.region_view import RegionView
 from aurora_lab.course.restore import Block, CodeCell, restore
-from aurora_lab.course.sandbox import choose
+from aurora_lab.course.sandbox import MEBIBYTE, Limits, choose
 from aurora_lab.course.verdict import Verdict, judge
 
 IDLE_SECONDS = 5
@@ -131,7 +131,8 @@ class GradedNotebook(IPyNbFile):  # type: ignore[misc]
             stack.callback(sandbox.close)
             self.config.stash[REPORT]["sandbox"] = f"({sandbox.level}) {sandbox.says}"
             self.region = stack.enter_context(fresh_region(options.grade_scale, options.grade_runtime))
-            self.guest = Guest(self.region, sandbox, self.lesson)
+            limits = Limits(memory=options.grade_memory * MEBIBYTE)
+            self.guest = Guest(self.region, sandbox, self.lesson, limits)
             stack.callback(self.guest.close)
             stack.callback(self._end_kernel)
             self._open = stack.pop_all()

@@ -30,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--grade-report", type=Path, help="write the results to this file, as JSON")
     group.addoption("--grade-scale", type=float, default=10.0, help="the lab clock's scale")
     group.addoption("--grade-runtime", default="auto", help="auto, embedded or containers")
+    group.addoption("--grade-memory", type=int, default=2048, help="MiB that one submission may take")
     group.addoption("--grade-sandbox", default="auto", help="auto, container, user or limits")
 
 

@@ -28,7 +28,7 @@ from aurora_lab.course.kernel import (
     kernel_command,
     write_connection,
 )
-from aurora_lab.course.sandbox import Job, Sandbox
+from aurora_lab.course.sandbox import LIMITS, Job, Limits, Sandbox
 from aurora_lab.course.surroundings import tools_folder
 from aurora_lab.region.environment import enter
 from aurora_lab.region.home import Home
@@ -41,8 +41,11 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 class Guest:
     """The place of one submission. Each kernel that it starts sees the same folders."""
 
-    def __init__(self, region: FreshRegion, sandbox: Sandbox, lesson: Lesson) -> None:
+    def __init__(
+        self, region: FreshRegion, sandbox: Sandbox, lesson: Lesson, limits: Limits = LIMITS
+    ) -> None:
         self.region = region
+        self._limits = limits
         self.sandbox = sandbox
         self._lesson = lesson
         self._kernels = 0
@@ -71,6 +74,7 @@ class Guest:
             private=self._private,
             doors=self._doors(),
             bridge=bridge.path if bridge else None,
+            limits=self._limits,
         )
         known = json.loads(connection.read_text())
         confined = _Cleaned(self.sandbox.start(job), bridge, folder)

@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -84,7 +84,7 @@ class Job:
     doors: Sequence[tuple[str, int]] = ()
     """Where the region listens. In a network of its own the first process opens these, and hands them to `bridge`."""
     bridge: Path | None = None
-    limits: Limits = field(default=LIMITS)
+    limits: Limits = LIMITS
 
 
 class Confined(Protocol):
@@ -119,13 +119,13 @@ class Sandbox(Protocol):
         """Let go of what the sandbox itself holds."""
 
 
-def ended_by(code: int | None) -> str:
+def ended_by(code: int | None, limits: Limits) -> str:
     """What an exit code of `confine` means."""
     if code is None:
         return ""
     known = {
-        confine.TOO_MUCH_MEMORY: f"It took more than {LIMITS.memory // MEBIBYTE} MiB of memory and was ended.",
-        confine.TOO_MANY_PROCESSES: f"It started more than {LIMITS.processes} processes, and all were ended.",
+        confine.TOO_MUCH_MEMORY: f"It took more than {limits.memory // MEBIBYTE} MiB of memory and was ended.",
+        confine.TOO_MANY_PROCESSES: f"It started more than {limits.processes} processes, and all were ended.",
         0: "It ended itself.",
     }
     if code > 128 and code - 128 in set(signal.Signals):
@@ -136,14 +136,15 @@ def ended_by(code: int | None) -> str:
 class _Kept:
     """A kernel below a keeper process."""
 
-    def __init__(self, keeper: subprocess.Popen[bytes]) -> None:
+    def __init__(self, keeper: subprocess.Popen[bytes], limits: Limits) -> None:
         self._keeper = keeper
+        self._limits = limits
 
     def alive(self) -> bool:
         return self._keeper.poll() is None
 
     def ended_by(self) -> str:
-        return ended_by(self._keeper.poll())
+        return ended_by(self._keeper.poll(), self._limits)
 
     def end(self) -> None:
         if self._keeper.stdin is not None:
@@ -200,7 +201,7 @@ class KeptSandbox:
             "bridge": str(job.bridge),
             "limits": job.limits.as_dict(count_users=self._user is not None),
         }
-        return _Kept(_keeper(spec, job.private))
+        return _Kept(_keeper(spec, job.private), job.limits)
 
     def close(self) -> None:
         if self._user:

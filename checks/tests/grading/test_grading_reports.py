@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from aurora_lab.cli.main import main
@@ -83,3 +87,46 @@ def test_a_notebook_whose_process_is_lost_does_not_take_the_others_with_it(
     assert [item.of for item in found] == [10, 0, 10]
     assert found[1].trouble.endswith("cannot be read (No such file or directory).")
     assert told == [str(path) for path in paths]
+
+
+WORKFLOW = Path(__file__).resolve().parents[3] / "docker" / "grading" / "grade.yml"
+
+
+def test_the_workflow_is_valid_and_asks_for_no_rights() -> None:
+    found = yaml.safe_load(WORKFLOW.read_text())
+    # YAML takes the word `on` for a truth value; GitHub does not.
+    assert set(found) == {"name", True, "permissions", "concurrency", "jobs"}
+    assert found["permissions"] == {"contents": "read"}
+    assert "pull_request_target" not in found[True]
+    steps = found["jobs"]["grade"]["steps"]
+    assert all(("uses" in step) != ("run" in step) for step in steps)
+    checkouts = [step["with"] for step in steps if step.get("uses", "").startswith("actions/checkout")]
+    assert all(step["persist-credentials"] is False for step in checkouts)
+
+
+@pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not on the path")
+def test_the_workflows_commands_grade(tmp_path: Path) -> None:
+    steps = {step["name"]: step for step in yaml.safe_load(WORKFLOW.read_text())["jobs"]["grade"]["steps"]}
+    (tmp_path / "course").symlink_to(WORKFLOW.parents[2])
+    learner = tmp_path / "handed-in" / "submissions" / "a learner"
+    learner.mkdir(parents=True)
+    (learner / "05_hands_on_psql.ipynb").write_text("{")
+    (learner / "05_link.ipynb").symlink_to("/etc/passwd")
+    environment = {**os.environ, "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    for name in ("Grade", "Show the grades"):
+        folder = tmp_path / steps[name].get("working-directory", ".")
+        command = steps[name]["run"]
+        # The folder is reached by a link here: `..` must mean the place of the link.
+        command = command.replace("../", f"{tmp_path}/")
+        done = subprocess.run(
+            ["bash", "-e", "-c", command],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+    assert "a learner/05_hands_on_psql.ipynb | 0 of 10 |" in (tmp_path / "summary").read_text()
+    assert "05_link" not in (tmp_path / "summary").read_text()

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +130,7 @@ def test_a_kernel_sees_its_region_and_little_else(sandbox: Sandbox, folder: Path
             bridge=bridge.path if bridge else None,
         )
         if bridge:
-            plan = Job(
-                **{**{n: getattr(plan, n) for n in plan.__slots__}, "writable": (*plan.writable, bridge.path)}
-            )
+            plan = replace(plan, writable=(*plan.writable, bridge.path))
         kernel = sandbox.start(plan)
         try:
             eventually(lambda: not kernel.alive(), "the look is over")
@@ -176,6 +175,24 @@ def test_what_ended_a_kernel_is_said(sandbox: Sandbox, folder: Path, script: str
     finally:
         kernel.end()
         kernel.end()
+
+
+def test_a_kernel_ends_with_its_grader(sandbox: Sandbox, folder: Path) -> None:
+    if not sandbox.own_network:
+        pytest.skip("this level has no bridge; its keeper waits for the end of its input")
+    with closing(Speaker("region")) as region:
+        bridge = Bridge(folder / "b", [("127.0.0.1", region.port)])
+        doors = [("127.0.0.1", region.port)]
+        plan = job(sandbox, folder, "/bin/sleep", "600", doors=doors, bridge=bridge.path)
+        kernel = sandbox.start(replace(plan, writable=(*plan.writable, bridge.path)))
+        try:
+            eventually(lambda: len(bridge._open) == 2, "the doors are open")
+            assert kernel.alive()
+            # As the system does when the grader's process is killed.
+            bridge.close()
+            eventually(lambda: not kernel.alive(), "it has ended")
+        finally:
+            kernel.end()
 
 
 def test_an_unknown_level_is_refused() -> None:
