@@ -38,6 +38,9 @@ SCALE = 100.0
     "--cell-seconds", type=click.FloatRange(1, 3600), default=30.0, help="The longest for one cell."
 )
 @click.option(
+    "--memory", type=click.IntRange(256), default=2048, help="MiB for one submission (default 2048)."
+)
+@click.option(
     "--jobs", type=click.IntRange(1, 64), default=None, help="Notebooks at a time (default: processors)."
 )
 @click.option("--need", type=click.IntRange(0), default=0, help="Exit code 1 where one has fewer points.")
