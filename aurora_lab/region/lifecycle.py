@@ -309,7 +309,9 @@ def _delete_instance(worker: ClusterWorker, cluster: Document, instance: Documen
         store.delete("DBInstance", identifier)
         store.delete("Tags", instance["DBInstanceArn"])
         if is_writer:
-            heir = next((item["DBInstanceIdentifier"] for item in others), None)
+            # Looked up again: an instance may have been added while this one was removed.
+            heirs = [item["DBInstanceIdentifier"] for item in worker.instances(cluster)]
+            heir = next((name for name in heirs if name != identifier), None)
             worker.change_cluster(lambda item: item["_lab"].update(writer=heir))
     worker.region.touch()
     notify(worker.region, "RDS-EVENT-0003", identifier)

@@ -92,6 +92,18 @@ def test_without_its_last_instance_a_cluster_keeps_its_data(embedded_region: Loc
     assert rows == [(7,)]
 
 
+def test_an_instance_that_is_added_while_the_last_one_goes_becomes_the_writer(
+    embedded_region: LocalRegion,
+) -> None:
+    region = embedded_region
+    name = region.cluster(instances=1)
+    region.rds.delete_db_instance(DBInstanceIdentifier=f"{name}-1")
+    region.instance(name, f"{name}-2")
+    eventually(lambda: set(region.instances(name)) == {f"{name}-2"}, "the first is gone")
+    assert region.writer(name) == f"{name}-2"
+    assert eventually_ask(region, region.describe(name)["Endpoint"], "SELECT 1") == [(1,)]
+
+
 def test_a_parameter_group_is_really_applied(region: LocalRegion) -> None:
     name, group = region.cluster(instances=2), unique("group")
     region.rds.create_db_cluster_parameter_group(
