@@ -11,6 +11,7 @@ from aurora_lab.cli.failure import LabError
 from aurora_lab.cli.options import home_option
 
 MODULE = "aurora_lab.cli.bench"
+WHAT = ("lab", "grade")
 
 
 @click.command("bench")

@@ -17,12 +17,15 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+from rich.console import Console
+from rich.table import Table
+
 from aurora_lab.course import notebooks
-from aurora_lab.course.exercises import load_lesson
 from aurora_lab.course.fresh import fresh_region
 from aurora_lab.course.grade import Options
 from aurora_lab.course.grade_class import grade_class
@@ -35,6 +38,8 @@ STARTS = 3
 SCALE = 1000.0
 """The lab clock's, for all three: no lesson's waiting is measured."""
 OTTER = "otter-grader==7.0.0"
+TIMES = 3
+"""The promise."""
 LONGEST_SECONDS = 3600.0
 
 
@@ -206,6 +211,23 @@ def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -
     return time.perf_counter() - begun
 
 
-def full_points() -> int:
-    """What a solved notebook earns."""
-    return sum(item.points for item in load_lesson(find_places().check_file(LESSON)).exercises.values())
+def run(count: int = SUBMISSIONS, as_json: bool = False) -> int:
+    """Measure and print. Returns 0 where ours is at least `TIMES` as fast as each other tool, else 1."""
+    figures = measure(count)
+    mine, others = figures[0], figures[2:]
+    kept = bool(others) and all(other.seconds >= TIMES * mine.seconds for other in others)
+    if as_json:
+        click.echo(
+            json.dumps([{**asdict(item), "per_minute": item.per_minute} for item in figures], indent=1)
+        )
+        return 0 if kept else 1
+    table = Table(title=f"{count} submissions of lesson {LESSON}", title_justify="left")
+    for title in ("how", "a minute", "s each", "ours is", "points", ""):
+        table.add_column(title, justify="left" if title in ("how", "") else "right")
+    for item in figures:
+        ratio = f"{item.seconds / mine.seconds:.2f} x as fast" if item in others else ""
+        cells = [f"{item.per_minute:.1f}", f"{item.seconds:.1f}", ratio, f"{item.points:g}", item.note]
+        table.add_row(item.how, *cells)
+    Console().print(table)
+    click.echo(f"Promise: at least {TIMES} x as fast as each other tool: {'kept' if kept else 'NOT KEPT'}.")
+    return 0 if kept else 1
