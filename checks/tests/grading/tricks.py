@@ -156,7 +156,7 @@ BREAKAGES = {
         "kernel-died",
         "512 MiB",
     ),
-    "one-long-output": after("\nprint('x' * 200_000_000)", "too-loud", "more than 10 MB"),
+    "200-mb-of-output": after("\nfor _ in range(20): print('x' * 10_000_000)", "too-loud", "more than 10 MB"),
     "endless-output": after("\nwhile True: print('x' * 10_000)", "too-loud", "more than 10 MB"),
     "endless-displays": after(
         "\nfrom IPython.display import HTML, display\nwhile True: display(HTML('x' * 10_000))",
