@@ -39,7 +39,7 @@ def the_instance(region: RegionView) -> Document:
             "no-instance",
             f"`{CLUSTER}` has no DB instance.",
             f"The DB instance `{INSTANCE}` in it.",
-            "See 00.3.",
+            "Nothing has made one yet. Did your answer cell end with an error? Read its last line.",
         )
     if INSTANCE not in found:
         raise Mistake(
@@ -53,7 +53,7 @@ def the_instance(region: RegionView) -> Document:
             "not-available",
             f"The status of `{INSTANCE}` is {instance['DBInstanceStatus']}.",
             "It is available.",
-            "Wait for it, then check again.",
+            "Wait for it, then check again. `aurora-lab events` in a terminal shows what has happened.",
         )
     return instance
 
@@ -72,11 +72,11 @@ def check_version(region: RegionView, evidence: Evidence) -> Passed:
     """A version of Aurora PostgreSQL that the region offers."""
     version = need(evidence, "version")
     offered = region.engine_versions(ENGINE)
-    expected = f"A text, the version that the region offers for {ENGINE}."
+    expected = f"A string, the version that the region offers for {ENGINE}."
     if isinstance(version, list):
         raise Mistake("a-list", f"`version` is a list: {str(version)[:60]}.", expected)
     if not isinstance(version, str):
-        raise Mistake("a-number", f"`version` is {str(version)[:60]}, which is no text.", expected)
+        raise Mistake("a-number", f"`version` is {str(version)[:60]}, which is not a string.", expected)
     if version.strip() in offered:
         return Passed(f"The region offers {ENGINE} {version.strip()}.")
     if version.strip() in {item.partition(".")[0] for item in offered}:
@@ -90,7 +90,7 @@ def check_version(region: RegionView, evidence: Evidence) -> Passed:
 
 @exercise(
     "00.2",
-    "Mend it",
+    "Fix it",
     hints=hints.CLUSTER,
     wrong=wrong.CLUSTER,
     prediction=Prediction("abc", "c", "The API refuses what it does not understand, and says why."),
@@ -167,6 +167,8 @@ def check_notes(region: RegionView, _evidence: Evidence) -> Passed:
             "A table `notes` in it.",
         ) from error
     notes = [row for row in rows if row[0]]
+    if not notes:
+        raise Mistake("empty", "The table `notes` is there, and empty.", f"At least {MIN_NOTES} notes.")
     if len(notes) < MIN_NOTES:
         raise Mistake("too-few", f"Notes in `notes`: {len(notes)}.", f"At least {MIN_NOTES} notes.")
     return Passed(f"A new connection to the writer endpoint reads {len(notes)} notes.")

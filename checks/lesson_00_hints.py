@@ -4,13 +4,12 @@ from __future__ import annotations
 
 VERSION = [
     "The version is in what the cell above printed: two numbers with a dot between them.",
-    "A text stands in quotes. The three dots `...` are only a place to write in.",
+    "A string stands in quotes. The three dots `...` only keep the place.",
     'Nearly all of it: `version = "17.` and the rest of what you saw.',
 ]
 
 CLUSTER = [
-    "You have just asked for a hint: this is the first of three. The region's answer names the value that it does "
-    "not understand.",
+    "Run the cell, and read the last line of what it prints: the region says which value it does not understand.",
     "It is the engine. The answer also says which name the engine has.",
     'Change the first line: `os.environ["ENGINE"] = "aurora-..."`, with the name that the answer gave.',
 ]

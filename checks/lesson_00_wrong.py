@@ -11,7 +11,7 @@ VERSION = {
     ),
     "a-number": Wrong(
         "version = 17.1",
-        "A number loses what is behind it: 17.10 and 17.1 would be the same. A version is a text, in quotes.",
+        "A number loses what is behind it: 17.10 and 17.1 would be the same. A version is a string, in quotes.",
     ),
     "a-list": Wrong(
         'version = [item["EngineVersion"] for item in found["DBEngineVersions"]]',
@@ -19,7 +19,7 @@ VERSION = {
     ),
     "no-version": Wrong(
         'version = "aurora-postgresql"',
-        "That is the engine's name. Its version stands behind it in the output.",
+        "It holds the engine's name. What is asked for is the version alone, which stands behind it.",
     ),
 }
 
@@ -89,7 +89,7 @@ INSTANCE = {
     "other-name": Wrong(
         _instances("first"),
         "A cluster and its instances have names of their own. Later cells call this one first-1: delete it with "
-        "`rds.delete_db_instance`, and make it again. The cluster stays.",
+        "`rds.delete_db_instance`, wait with the waiter `db_instance_deleted`, and make it again. The cluster stays.",
         _without("first"),
     ),
     "other-class": Wrong(
@@ -122,6 +122,12 @@ NOTES = {
         "Rename it: `alter table notes rename column OLD to note`.",
         _psql("drop table notes;"),
     ),
+    "empty": Wrong(
+        _psql("create table notes (note text);\nbegin;\n" + _THREE),
+        "Did you write `begin` and no `commit`? Then PostgreSQL took the rows back when psql ended, as it did with "
+        "`lost?` above.",
+        _psql("drop table notes;"),
+    ),
     "too-few": Wrong(
         _psql("create table notes (note text);\ninsert into notes values ('one');"),
         "One `insert` may hold several rows: `values ('...'), ('...'), ('...')`.",
@@ -149,7 +155,8 @@ CLEANING = {
     ),
     "cluster-left": Wrong(
         _without("first-1"),
-        "Without instances a cluster costs less, but it is there, and so is its data. Delete it too.",
+        "Without instances a cluster costs less, but it is there, and so is its data. Delete it too. Did the call end "
+        "with an error about a final snapshot? It wants `SkipFinalSnapshot=True`.",
         _instances("first-1"),
     ),
     "stopped": Wrong(

@@ -39,7 +39,9 @@ lab.map()
 
 # %% [markdown]
 # The map is empty: there is no cluster yet. `boto3` is AWS's own library for Python, and `rds` now stands for Amazon
-# RDS, the service that Aurora belongs to. You will see the map again after each step.
+# RDS, the service that Aurora belongs to. The map comes again after each change to a cluster.
+#
+# A long red error? Read only its last line: there stands what is wrong.
 #
 # ## 1 · Predict, do, check
 #
@@ -72,8 +74,8 @@ for item in found["DBEngineVersions"]:
 #
 # ### 00.1 Give an answer
 #
-# Put the version that you have just seen into the variable `version`, as a text. Write your code above the dots or in
-# their place; run the cell, then the check below it.
+# Put the version that you have just seen into the variable `version`, as a string: replace the three dots. Run the
+# cell, then the check below it.
 
 # %% exercise="00.1"
 version = ...
@@ -88,12 +90,6 @@ lab.check("00.1")
 # Green: done. Anything else: the card says **what the check saw** and what it expected. It looks from outside, at the
 # region and the databases; how you got there is your business. Check as often as you like.
 #
-# Stuck? Each run of the next cell gives one more hint. Try it for the exercise that comes now.
-
-# %%
-lab.hint("00.2")
-
-# %% [markdown]
 # ## 2 · A mistake in somebody else's script
 #
 # A colleague sends you a line of the **AWS CLI**, AWS's tool for the command line. In a notebook such a line begins
@@ -113,9 +109,10 @@ choice = "c"
 lab.predict("00.2", choice)
 
 # %% [markdown]
-# ### 00.2 Mend it
+# ### 00.2 Fix it
 #
-# Run the cell, read the last line of the answer, mend the script, and run it again.
+# Run the cell, read the last line of the answer, fix the script, and run it again. Stuck? `lab.hint("00.2")` in a cell
+# of your own gives one hint more each time.
 
 # %% exercise="00.2"
 os.environ["ENGINE"] = "aurora-postgres"
@@ -136,7 +133,8 @@ lab.map()
 # ## 3 · The first instance
 #
 # An Aurora cluster is a **cluster volume**, which holds the data, and **DB instances**, which compute on it [1.1].
-# A cluster that is made by the API has no instance [1.26], as the map shows.
+# A cluster that is made by the API has no instance [1.26], as the map shows. (A number in brackets names the row of
+# the fact table that a sentence comes from.)
 #
 # **Predict.** What can you do with a cluster without an instance?
 #
@@ -184,7 +182,8 @@ lab.check("00.3")
 
 # %% [markdown]
 # That is an Aurora cluster: a volume, one instance, and two names to reach it by. The **writer endpoint** leads to the
-# instance that writes [3.1].
+# instance that writes [3.1]; the **reader endpoint** leads to readers, once there are any. `us-west-2a` on the map is
+# an **availability zone** (AZ): a place that can fail without the others. The tier says who takes over first.
 #
 # ## 4 · Write something
 #
@@ -262,7 +261,7 @@ print(who)
 lab.check("00.5")
 
 # %% [markdown]
-# An endpoint is a name. The instance behind it may be another one tomorrow; lessons 03 and 05 make that happen.
+# An endpoint is a name. The instance behind it may be another one tomorrow; lesson 05 makes that happen.
 #
 # ## 6 · Clean up
 #
@@ -285,8 +284,8 @@ lab.predict("00.6", choice)
 # %% [markdown]
 # ### 00.6 Remove both
 #
-# Delete the instance, then the cluster. Keep no final snapshot. Wait until both are gone; there are waiters named
-# `db_instance_deleted` and `db_cluster_deleted`.
+# Delete the instance, then the cluster. Keep no final snapshot, which is a last backup: `SkipFinalSnapshot=True`. Wait
+# until both are gone; there are waiters named `db_instance_deleted` and `db_cluster_deleted`.
 
 # %% exercise="00.6"
 ### BEGIN SOLUTION
@@ -321,10 +320,11 @@ lab.progress()
 # |---|---|---|
 # | boto3, the AWS CLI, psql | the RDS API: a program on this machine | machines in three buildings |
 # | PostgreSQL, its transactions, its errors | an instance class: the server here has the machine's own speed | an instance of just that size |
-# | the endpoint's name, and TLS to it | a new cluster takes a second; on AWS, minutes | bills |
+# | the endpoint's name, and TLS to it | the friendly end of some error messages | the exact words of AWS |
+# | what psql shows | a new cluster takes a second; on AWS, minutes | bills |
 
 # %% [markdown]
 # ## One more question
 #
-# You deleted the instance first, and then the cluster. In between the instance was gone. Where were your notes? Lesson
-# 01 kills the writer to find out.
+# You deleted the instance first, and then the cluster. In between nobody could compute. Where were your notes? Go on
+# with lesson 05: there an instance goes, and the rows stay.

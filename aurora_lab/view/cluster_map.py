@@ -58,7 +58,7 @@ def _document(body: str, height: int) -> str:
 
 
 def _empty() -> str:
-    words = _words(WIDTH / 2, 48, "The region is up. There is no cluster in it yet.", 15, GREY)
+    words = _words(WIDTH / 2, 48, "The region is up. There is no cluster in it.", 15, GREY)
     return _document(words, 84)
 
 
