@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +110,14 @@ def put_together(runtime: Runtime, copy: Path, target: Path) -> None:
             os.link(file, target / file.name)
     if end is not None and not end.complete:
         os.link(end.file, target / end.name)
+
+
+def trim(folder: Path, kept: int, may_go: Callable[[Path], bool]) -> None:
+    """Remove finished segments, the oldest first, but for the newest `kept` and for what may not go yet."""
+    for segment in finished(folder)[:-kept]:
+        if not may_go(segment):
+            break
+        segment.unlink(missing_ok=True)
 
 
 def rebuild(runtime: Runtime, peer: Path, target: Path) -> None:

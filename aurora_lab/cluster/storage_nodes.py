@@ -147,9 +147,15 @@ class StorageNodes:
 
         False when it took too long. Raises NotReachableError.
         """
-        wanted = min(WRITE_QUORUM, len(self.records.witnesses()))
+        looked = monotonic()
 
         def stands() -> bool:
+            nonlocal looked
+            # Some may go, and others come back, while we wait.
+            if monotonic() - looked > SILENT_SECONDS:
+                self.follow(writer)
+                looked = monotonic()
+            wanted = min(WRITE_QUORUM, len(self.records.witnesses()))
             return sum(streaming for streaming, _ in self.attached(writer).values()) >= wanted
 
         return wait_until(stands, seconds, _POLL_SECONDS)
@@ -203,7 +209,8 @@ class StorageNodes:
                     self.records.set_rebuilding(node, False)
                 elif note := self._bring_back(node, writer, node in running, attached):
                     notes.append(note)
-            self._trim(may_go)
+            for node in self.records.answering():
+                log_copies.trim(self.copy(node), KEPT_SEGMENTS, may_go)
             return notes
 
     def status(self, writer: str | None) -> tuple[NodeStatus, ...]:
@@ -343,13 +350,6 @@ class StorageNodes:
         log_copies.rebuild(self._runtime, self.copy(peer), self.copy(node))
         self.records.set_node(node, {"epoch": self.records.epoch()})
         return f"Storage node {node} has been rebuilt from {peer}."
-
-    def _trim(self, may_go: Callable[[Path], bool]) -> None:
-        for node in self.records.answering():
-            for segment in log_copies.finished(self.copy(node))[:-KEPT_SEGMENTS]:
-                if not may_go(segment):
-                    break
-                segment.unlink(missing_ok=True)
 
     def _running(self, nodes: Iterable[str]) -> dict[str, Program]:
         """The running processes of nodes, also those that a dead region left."""
