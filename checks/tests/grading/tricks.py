@@ -147,14 +147,14 @@ BREAKAGES = {
     ),
     "long-list": after("\nx = [0] * 10**9", "cell-failed", "MemoryError"),
     "many-small-pieces": after(
-        "\nx = []\nwhile True: x.append(bytearray(b'1') * 10**7)", "kernel-died", "512 MiB"
+        "\nx = []\nwhile True: x.append(bytearray(b'1') * 10**7)", "kernel-died", "1024 MiB"
     ),
     "memory-of-children": after(
-        "\nfor _ in range(6):\n"
-        "    if os.fork() == 0:\n        x = bytearray(b'1') * (150 << 20)\n        import time; time.sleep(60)\n"
+        "\nfor _ in range(8):\n"
+        "    if os.fork() == 0:\n        x = bytearray(b'1') * (200 << 20)\n        import time; time.sleep(60)\n"
         "import time; time.sleep(60)",
         "kernel-died",
-        "512 MiB",
+        "1024 MiB",
     ),
     "200-mb-of-output": after("\nfor _ in range(20): print('x' * 10_000_000)", "too-loud", "more than 10 MB"),
     "endless-output": after("\nwhile True: print('x' * 10_000)", "too-loud", "more than 10 MB"),
