@@ -10,6 +10,7 @@ import click
 
 from aurora_lab.cli.failure import LabError
 from aurora_lab.cli.options import RUNTIMES
+from aurora_lab.course.bytecode import compile_packages
 from aurora_lab.course.grade import Options
 from aurora_lab.course.grade_class import grade_class
 from aurora_lab.course.grade_report import Submission, write_reports
@@ -67,6 +68,7 @@ def grade_command(
     except SandboxError as error:
         raise LabError(f"Submissions cannot be kept apart that way: {error}.") from error
     kept.close()
+    compile_packages()
     click.echo(f"Each notebook is graded {kept.says}.", err=True)
     options = Options(
         lesson=lesson,
