@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Birth:
     template: Path
     """The data directory that it is a copy of."""
     first_log: str
-    """The log file from which a copy of it goes on."""
+    """The log file from which a copy of it goes on; empty where no copy of it may become a reader any more."""
     master: Master | None = None
     """The master user, until it exists in the database."""
     database: str | None = None
@@ -174,7 +174,14 @@ class Layout:
         )
 
     def set_limits(self, now: Mapping[str, int]) -> None:
-        """Record the limits that the writer has now."""
+        """Record the limits that the writer has now.
+
+        With others than before, the log tells of both, and no reader may be made that has to read all of it:
+        PostgreSQL pauses a standby that comes to higher limits than its own, though they were lowered since.
+        """
+        birth, before = self.birth(), _read(self.volume / "limits.json").get("now", now)
+        if birth is not None and dict(before) != dict(now):
+            self.set_birth(replace(birth, first_log=""))
         ever = {name: max(value, now[name]) for name, value in self.limits().ever.items()}
         self._runtime.write(self.volume / "limits.json", as_json({"now": dict(now), "ever": ever}))
 

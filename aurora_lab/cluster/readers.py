@@ -22,13 +22,17 @@ STREAM_SECONDS = 8.0
 _IS_SENT_TO = (
     "SELECT pid FROM pg_stat_replication WHERE application_name = %s AND state IN ('catchup', 'streaming')"
 )
+_RECEIVES = """
+    SELECT sender_host, sender_port FROM pg_stat_wal_receiver WHERE pg_last_wal_replay_lsn() >= %s::pg_lsn
+"""
 _HOPELESS = re.compile(
     ".*(requested WAL segment .* has already been removed"
     "|forked off current database system timeline"
     "|requested starting point .* is not in this server's history"
     "|is ahead of the WAL flush position"
     "|is behind recovery timeline"
-    "|database system identifier differs).*"
+    "|database system identifier differs"
+    "|recovery has paused).*"
 )
 """What a server logs that can never stream from its writer."""
 
@@ -152,13 +156,18 @@ def _streams_soon(servers: Servers, name: str, writer: str, said: _Log) -> bool:
     """
     source = servers.need(writer)
     host, port = source.peer_address
+    # One that is new has to have what was there before it.
+    try:
+        ((reached,),) = servers.sessions.rows(writer, "SELECT pg_current_wal_lsn()::text")
+    except NotReachableError as error:
+        raise _WriterGoneError(f"The writer {writer} does not answer: {name} waits for it.") from error
 
     def streams() -> bool:
         # The reader calls it streaming as soon as it has connected; whether the writer agrees, the writer knows.
         if not servers.sessions.rows(writer, _IS_SENT_TO, name):
             return False
         try:
-            rows = servers.sessions.rows(name, "SELECT sender_host, sender_port FROM pg_stat_wal_receiver")
+            rows = servers.sessions.rows(name, _RECEIVES, reached)
         except NotReachableError as error:
             if WRONG_PASSWORD not in str(error):
                 raise
@@ -222,9 +231,9 @@ def _copy_template(servers: Servers, name: str, writer: str) -> bool:
     """
     layout, runtime = servers.layout, servers.runtime
     birth = layout.birth()
-    if birth is None or not (layout.data(writer) / "pg_wal" / birth.first_log).exists():
+    if birth is None or not birth.first_log or not birth.template.is_dir():
         return False
-    if not birth.template.is_dir():
+    if not (layout.data(writer) / "pg_wal" / birth.first_log).exists():
         return False
     copying = layout.new(layout.data(name))
     runtime.copy_tree(birth.template, copying)

@@ -8,7 +8,7 @@ import pytest
 from aurora_lab.cluster.quorum import NAMES
 from aurora_lab.cluster.types import NotReachableError, NotTheWriterError
 from aurora_lab.runtime.base import ServerStartError
-from small_cluster import SmallCluster, forget_log, on_each_runtime, until
+from small_cluster import DATABASE, MASTER, SmallCluster, forget_log, on_each_runtime, until
 
 
 def catch_up(cluster: SmallCluster, *readers: object) -> None:
@@ -42,6 +42,18 @@ def test_a_running_reader_is_adopted_as_it_is(cluster: SmallCluster) -> None:
 
 
 @on_each_runtime
+def test_a_reader_is_made_after_the_writer_had_higher_limits(cluster: SmallCluster) -> None:
+    # PostgreSQL pauses a standby whose log tells of higher limits than its own: for ever, and with old data.
+    plane, locks = cluster.plane, "max_locks_per_transaction"
+    plane.create_volume(MASTER, DATABASE)
+    plane.start_writer(cluster.with_parameters(cluster.one, {locks: "100"}))
+    lower = cluster.with_parameters(cluster.one, {locks: "20"})
+    plane.restart(lower)
+    cluster.ask(cluster.one, "CREATE TABLE late AS SELECT 7 AS n")
+    plane.start_reader(cluster.with_parameters(cluster.two, {locks: "20"}), lower)
+    assert cluster.value(cluster.two, "SELECT n FROM late") == 7
+
+
 def test_a_killed_reader_comes_back_with_its_data(cluster: SmallCluster) -> None:
     cluster.start(readers=1)
     made = cluster.plane.layout.data(cluster.two.name).stat().st_ino
