@@ -91,7 +91,7 @@ def _three_instances(bench: Bench) -> list[Row]:
     floor = bench_servers.three_servers(bench)
     took = bench.three_instances()
     kept = took <= 2 * floor
-    what = "cluster of three: both endpoints and all instances answer"
+    what = "cluster of three: all available, both endpoints answer"
     return [Row(what, took, "s", floor, "the same three servers by hand", "at most 2 x", kept)]
 
 
