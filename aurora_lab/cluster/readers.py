@@ -236,7 +236,10 @@ def _copy_template(servers: Servers, name: str, writer: str) -> bool:
     if not (layout.data(writer) / "pg_wal" / birth.first_log).exists():
         return False
     copying = layout.new(layout.data(name))
-    runtime.copy_tree(birth.template, copying)
+    if birth.template == servers.template.ensure():
+        servers.template.copy(copying)
+    else:
+        runtime.copy_tree(birth.template, copying)
     runtime.write(copying / STANDBY_SIGNAL, "")
     copying.rename(layout.data(name))
     return True

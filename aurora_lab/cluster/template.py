@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -94,6 +94,8 @@ class Template:
     def __init__(self, runtime: Runtime, folder: Path) -> None:
         self.runtime = runtime
         self.folder = folder
+        self.take: Callable[[Path], bool] = lambda _target: False
+        """Gives a copy that was made ahead of time the name it is asked for; see `spares`."""
         self._lock = threading.Lock()
         self._facts: TemplateFacts | None = None
 
@@ -108,6 +110,12 @@ class Template:
             if not target.is_dir():
                 self._make(target)
             return target / "data"
+
+    def copy(self, target: Path) -> None:
+        """Make `target`, which must not exist, a copy of the template. Raises ToolError."""
+        source = self.ensure()
+        if not self.take(target):
+            self.runtime.copy_tree(source, target)
 
     def facts(self) -> TemplateFacts:
         """What was learned when the template was made; it is made now where there is none yet."""

@@ -55,7 +55,7 @@ def create_volume(servers: Servers, master: Master, database: str | None) -> Non
     # the port of a dead one of ours, and which has the same system identifier, coming from the same template.
     runtime.write(layout.passfile, passfile({ADMINISTRATOR: servers.password, REPLICATION_USER: replication}))
     making = layout.new(layout.seed)
-    runtime.copy_tree(template, making)
+    servers.template.copy(making)
     layout.set_birth(Birth(template, facts.first_log, master, database, replication))
     making.rename(layout.seed)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from aurora_lab.cluster.database import DatabasePlane
 from aurora_lab.cluster.plane import ClusterPlane
+from aurora_lab.cluster.spares import Spares
 from aurora_lab.cluster.template import Template
 from aurora_lab.endpoints.certificates import Authority
 from aurora_lab.endpoints.router import Router
@@ -85,6 +86,7 @@ class Region:
         self.clock = LabClock(scale)
         self.changed = threading.Condition()
         self.template = Template(runtime, home.data / "template")
+        self.spares = Spares(self.template)
         self.zone = Zone()
         self.journal = Journal()
         self.resolver = NotingResolver(self.journal, self.zone, lambda: self.clock.real(DNS_TTL_SECONDS))
@@ -241,6 +243,7 @@ class Region:
             if is_database(instance):
                 self.wake_database(instance["_lab"]["plane"])
         self.touch()
+        self.spares.start()
 
     def close(self, stop_servers: bool = True) -> None:
         """Stop the workers and the router; with `stop_servers`, every server too, cleanly."""
@@ -249,6 +252,7 @@ class Region:
             self._workers.clear()
         for worker in workers:
             worker.finish(stop_servers)
+        self.spares.close()
         self.router.close()
         self.runtime.close()
         self.store.close()
