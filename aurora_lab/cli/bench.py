@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from aurora_lab.cli import bench_databases, bench_servers, bench_sql
+from aurora_lab.cli import bench_databases, bench_driver, bench_servers, bench_sql, bench_volume
 from aurora_lab.cli.bench_region import Bench
 from aurora_lab.region import client
 from aurora_lab.region.home import Home
@@ -62,10 +62,14 @@ def run(as_json: bool = False) -> int:
     return 0 if all(row.kept is not False for row in rows) else 1
 
 
+def _bench() -> AbstractContextManager[Bench]:
+    """In memory, where that can be had."""
+    return _bench_at("/dev/shm" if Path("/dev/shm").is_dir() else None)
+
+
 @contextmanager
-def _bench() -> Iterator[Bench]:
-    """A region of its own in a temporary folder, in memory where that can be had."""
-    base = "/dev/shm" if Path("/dev/shm").is_dir() else None
+def _bench_at(base: str | None) -> Iterator[Bench]:
+    """A region of its own in a new folder in `base`, or where temporary files go."""
     folder = Path(tempfile.mkdtemp(prefix="aurora-lab-bench-", dir=base))
     folder.chmod(0o755)
     home = Home(folder / "home")
@@ -103,6 +107,9 @@ def _failover(bench: Bench) -> list[Row]:
         what = f"write gap of a plain client, writer {how}"
         rows.append(Row(what, gap, "s", floor, "pg_promote", "at most 1 s", gap <= 1.0))
     for how in ("killed", "planned"):
+        gap = bench_driver.driver_gap(bench, how)
+        rows.append(Row(f"the same, a client of the AWS driver, writer {how}", gap, "s", floor, "pg_promote"))
+    for how in ("killed", "planned"):
         gap = bench_databases.multi_az_gap(bench, how)
         rows.append(Row(f"the same, RDS Multi-AZ, primary {how}", gap, "s", floor, "pg_promote"))
     return rows
@@ -116,6 +123,33 @@ def _routed(bench: Bench) -> list[Row]:
         what = f"pgbench -S through the router, {clients} client{'s' if clients > 1 else ''}"
         rows.append(Row(what, routed, "tps", direct, "direct", "at least 0.70", kept))
     return rows
+
+
+def _volume(_bench: Bench) -> list[Row]:
+    """With a region of its own, on a disk."""
+    rows = []
+    with _bench_at(None) as bench:
+        bench.first_start()
+        memory = bench_volume.memory_of_nodes(bench) / MEBIBYTE
+        for clients, least in ((1, 0.85), (8, 1.0)):
+            found = bench_volume.commits_per_second(bench, clients)
+            of = f"{clients} client{'s' if clients > 1 else ''}, {bench_volume.disk()}"
+            kept = found.quorum >= least * found.local
+            rows += [
+                Row(
+                    f"commits, 4 of 6 log copies, {of}",
+                    found.quorum,
+                    "tps",
+                    found.local,
+                    "one local flush, six copies attached",
+                    f"at least {least:.2f}",
+                    kept,
+                ),
+                Row("the same, an AZ away", found.zone_away, "tps", found.quorum, "all six there"),
+                Row("the same, a storage node slow", found.slow_node, "tps", found.quorum, "all six fast"),
+            ]
+    what = "memory of the six storage nodes (PSS)"
+    return [*rows, Row(what, memory, "MiB", None, "", "at most 25 MB", memory * MEBIBYTE <= 25e6)]
 
 
 def _memory(bench: Bench) -> list[Row]:
@@ -141,6 +175,7 @@ MEASUREMENTS: tuple[tuple[str, Callable[[Bench], list[Row]]], ...] = (
     ("memory", _memory),
     ("failover", _failover),
     ("router", _routed),
+    ("the volume", _volume),
     ("a check", _check),
 )
 

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -46,18 +46,30 @@ def write_gap(bench: Bench, how: str) -> float:
 
 def _one_gap(bench: Bench, name: str, how: str) -> float:
     status = bench.status(name)
-    writer = next(i["id"] for i in status["instances"] if i["role"] == "writer")
+    return gap_of(
+        bench,
+        status["endpoint"],
+        lambda: fail_over(bench, name, how),
+        lambda: moved(bench, name, status),
+    )
 
-    def fail() -> None:
-        if how == "killed":
-            client.ask(bench.home, "fault", {"instance": writer, "action": "kill"})
-        else:
-            bench.rds.failover_db_cluster(DBClusterIdentifier=name)
 
-    def moved() -> bool:
-        return bool(next(i["id"] for i in bench.status(name)["instances"] if i["role"] == "writer") != writer)
+def fail_over(bench: Bench, name: str, how: str) -> None:
+    """Kill a cluster's writer, or fail it over on purpose."""
+    if how == "killed":
+        client.ask(bench.home, "fault", {"instance": writer(bench.status(name)), "action": "kill"})
+    else:
+        bench.rds.failover_db_cluster(DBClusterIdentifier=name)
 
-    return gap_of(bench, status["endpoint"], fail, moved)
+
+def moved(bench: Bench, name: str, before: dict[str, Any]) -> bool:
+    """Whether a cluster has another writer than it had."""
+    return writer(bench.status(name)) != writer(before)
+
+
+def writer(status: dict[str, Any]) -> str:
+    """The identifier of a cluster's writer."""
+    return str(next(item["id"] for item in status["instances"] if item["role"] == "writer"))
 
 
 def gap_of(bench: Bench, host: str, fail: Callable[[], object], moved: Callable[[], bool]) -> float:
@@ -85,16 +97,17 @@ def gap_of(bench: Bench, host: str, fail: Callable[[], object], moved: Callable[
     fail()
     deadline = time.monotonic() + GAP_SECONDS
     while time.monotonic() < deadline:
-        if moved() and beats[-1] > broken + 0.2 and _largest(beats, broken) > 0.01:
+        if moved() and beats[-1] > broken + 0.2 and largest(beats, broken) > 0.01:
             time.sleep(0.3)
             break
         time.sleep(0.02)
     stop.set()
     thread.join(GAP_SECONDS)
-    return _largest(beats, broken)
+    return largest(beats, broken)
 
 
-def _largest(beats: list[float], since: float) -> float:
+def largest(beats: list[float], since: float) -> float:
+    """The longest time without a beat, from shortly before `since`."""
     recent = [beat for beat in list(beats) if beat > since - 0.5]
     return max((later - earlier for earlier, later in itertools.pairwise(recent)), default=0.0)
 
@@ -107,13 +120,13 @@ def transactions_per_second(bench: Bench, clients: int) -> tuple[float, float]:
     assert info is not None
     host = status["endpoint"]
     through, past = (info.address, info.port), ("127.0.0.1", status["instances"][0]["server_port"])
-    _pgbench(bench, host, through, "-i", "-s", "10", "-q")
+    pgbench(bench, host, through, "-i", "-s", "10", "-q")
     routed: list[float] = []
     direct: list[float] = []
     for _ in range(SLICES):
         for address, figures in ((through, routed), (past, direct)):
             options = ("-S", "-c", str(clients))
-            text = _pgbench(bench, host, address, *options, "-T", str(SLICE_SECONDS))
+            text = pgbench(bench, host, address, *options, "-T", str(SLICE_SECONDS))
             found = re.search(r"tps = ([\d.]+) \(without", text)
             assert found, text
             figures.append(float(found[1]))
@@ -121,7 +134,8 @@ def transactions_per_second(bench: Bench, clients: int) -> tuple[float, float]:
     return median(routed), median(direct)
 
 
-def _pgbench(bench: Bench, host: str, address: tuple[str, int], *options: str) -> str:
+def pgbench(bench: Bench, host: str, address: tuple[str, int], *options: str) -> str:
+    """Run pgbench over TLS and return what it prints."""
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("PG")},
         "PGHOSTADDR": address[0],

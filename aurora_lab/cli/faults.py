@@ -1,4 +1,4 @@
-"""`fault`: break something on purpose, and bring it back."""
+"""`fault` and `lag`: break something on purpose, bring it back, and have readers lag behind."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from aurora_lab.cli import context
 from aurora_lab.cli.options import home_option
 from aurora_lab.region import client
+from aurora_lab.region.replica_lag import DEFAULT_MS, MOST_MS
 
 DEFAULTS = {"storage-node": "kill", "az": "kill", "instance": "kill", "network": "cut"}
 """What is done where nothing is said."""
@@ -50,3 +51,20 @@ def fault_command(kind: str, name: str, action: str | None, cluster: str | None)
     if (done["kind"], done["action"]) != ("instance", "kill"):
         of = f" --cluster {cluster}" if cluster else ""
         click.echo(f"Bring it back with `aurora-lab fault {kind} {name}{of} --undo`.")
+
+
+@click.command("lag")
+@click.argument("milliseconds", type=click.IntRange(0, MOST_MS), required=False)
+@home_option
+def lag_command(milliseconds: int | None) -> None:
+    """Show after how many MILLISECONDS readers show a commit; with a number, set it, for every Aurora cluster."""
+    home = context.home()
+    context.info(home)
+    if milliseconds is None:
+        now = client.status(home)["replica_lag_ms"]
+        click.echo(f"Readers show a commit {now} ms after it was made.")
+    else:
+        now = client.ask(home, "replica-lag", {"milliseconds": milliseconds})["milliseconds"]
+        click.echo(
+            f"From now on readers show a commit {now} ms after it was made (the default is {DEFAULT_MS} ms)."
+        )

@@ -99,6 +99,8 @@ class Configuration:
     restore_command: str = ""
     synchronous: str = ""
     """Whom a commit waits for: `synchronous_standby_names`."""
+    replica_lag_ms: int = 0
+    """How long after the writer's commit a reader shows it."""
     major: int = 17
 
     def text(self) -> str:
@@ -115,6 +117,7 @@ class Configuration:
             ours.update(ssl="on", ssl_cert_file=str(self.tls[0]), ssl_key_file=str(self.tls[1]))
         ours["primary_conninfo"] = self.primary_conninfo
         ours["restore_command"] = self.restore_command
+        ours["recovery_min_apply_delay"] = f"{self.replica_lag_ms}ms"
         ours["synchronous_standby_names"] = self.synchronous
         lines = ["# Written by aurora-lab at each start; changes are lost.", *map(_line, defaults.items())]
         if self.parameters_file is not None:

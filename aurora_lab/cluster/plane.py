@@ -258,6 +258,17 @@ class ClusterPlane:
         with self._lock:
             return applying.apply(self.servers, spec)
 
+    def set_replica_lag(self, milliseconds: int) -> None:
+        """How long after the writer's commit a reader shows it, at least; running readers take it up at once.
+
+        Raises NotReachableError.
+        """
+        with self._lock:
+            self.servers.replica_lag_ms = milliseconds
+            writer = self.layout.writership().writer
+            if writer is not None and self.servers.find(writer) is not None:
+                readers.lead(self.servers, writer)
+
     def set_password(self, writer_resource_id: str, username: str, password: str) -> None:
         """Change a user's password on the writer. Raises NotReachableError, ClusterError."""
         volume.set_password(self.servers, writer_resource_id.lower(), username, password)

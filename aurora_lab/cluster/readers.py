@@ -23,7 +23,8 @@ _IS_SENT_TO = (
     "SELECT pid FROM pg_stat_replication WHERE application_name = %s AND state IN ('catchup', 'streaming')"
 )
 _RECEIVES = """
-    SELECT sender_host, sender_port FROM pg_stat_wal_receiver WHERE pg_last_wal_replay_lsn() >= %s::pg_lsn
+    SELECT sender_host, sender_port FROM pg_stat_wal_receiver
+    WHERE pg_last_wal_replay_lsn() >= %s::pg_lsn
 """
 _HOPELESS = re.compile(
     ".*(requested WAL segment .* has already been removed"
@@ -92,7 +93,10 @@ def follow_running(servers: Servers, spec: InstanceSpec, writer: str) -> bool:
     servers.need(name).thaw()
     servers.write_configuration(servers.layout.data(name), name, primary=primary)
     servers.reload(name)
-    return _streams_soon(servers, name, writer, said)
+    if not _streams_soon(servers, name, writer, said):
+        return False
+    _let_lag(servers, name, primary)
+    return True
 
 
 def running_readers(servers: Servers) -> list[Record]:
@@ -133,7 +137,7 @@ def lead(servers: Servers, writer: str) -> None:
     for record in running_readers(servers):
         name = record.spec.name
         primary = servers.primary_conninfo(name, writer)
-        servers.write_configuration(servers.layout.data(name), name, primary=primary)
+        servers.write_configuration(servers.layout.data(name), name, primary=primary, lagging=True)
         server = servers.find(name)
         if server is not None:
             server.reload()
@@ -146,7 +150,14 @@ def _start_and_stream(servers: Servers, spec: InstanceSpec, writer: str) -> Note
     notes = servers.start(spec, reader=True, primary=primary)
     if not _streams_soon(servers, spec.name, writer, said):
         raise ClusterError(f"{spec.identifier} has started but does not stream from {writer}.")
+    _let_lag(servers, spec.name, primary)
     return notes
+
+
+def _let_lag(servers: Servers, name: str, primary: str) -> None:
+    """From now on a reader lags. Not before it streams: it would wait with the way to another timeline, too."""
+    if servers.write_configuration(servers.layout.data(name), name, primary=primary, lagging=True):
+        servers.reload(name)
 
 
 def _streams_soon(servers: Servers, name: str, writer: str, said: _Log) -> bool:

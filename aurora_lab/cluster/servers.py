@@ -61,6 +61,8 @@ class Servers:
         self.sessions = Sessions(self.address, password)
         self.synchronous = ""
         """Whom a commit waits for: `synchronous_standby_names`."""
+        self.replica_lag_ms = 0
+        """How long after the writer's commit a reader shows it, at least."""
         self._tls = tls
         self._guard = threading.Lock()
         self._found: dict[str, Server] = {}
@@ -131,10 +133,12 @@ class Servers:
         *,
         primary: str = "",
         restore_command: str = "",
+        lagging: bool = False,
     ) -> bool:
         """Write `postgresql.conf`: of a standby with `primary`, or with the command that gets its log.
 
-        Returns whether it said something else before.
+        `lagging`: it shows a commit only after the lag that readers have. Returns whether it said something
+        else before.
         """
         facts = self.template.facts()
         configuration = Configuration(
@@ -145,6 +149,7 @@ class Servers:
             primary_conninfo=primary,
             restore_command=restore_command,
             synchronous=self.synchronous,
+            replica_lag_ms=self.replica_lag_ms if lagging else 0,
             major=facts.major,
         )
         file, text = data / "postgresql.conf", configuration.text()

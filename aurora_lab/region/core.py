@@ -27,6 +27,7 @@ from aurora_lab.region.identity import Identity, load_identity
 from aurora_lab.region.journal import Journal, NotingResolver
 from aurora_lab.region.lifecycle import next_step
 from aurora_lab.region.ports import free_server_port, is_free, router_address
+from aurora_lab.region.replica_lag import replica_lag
 from aurora_lab.region.store import Document, Store
 from aurora_lab.region.worker import ClusterWorker
 from aurora_lab.runtime.base import Runtime
@@ -220,6 +221,8 @@ class Region:
             self.identity.superuser_password,
         )
         plane.watch.zones = self.name
+        if kind is ClusterPlane:
+            plane.servers.replica_lag_ms = replica_lag(self)
         return plane
 
     # Life of the region itself.

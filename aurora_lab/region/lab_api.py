@@ -22,6 +22,7 @@ from aurora_lab.region.databases import server_of
 from aurora_lab.region.faults import FaultError, do_fault, zone_of
 from aurora_lab.region.home import TOKEN_HEADER
 from aurora_lab.region.rds.cluster_documents import members
+from aurora_lab.region.replica_lag import ReplicaLagError, replica_lag, set_replica_lag
 from aurora_lab.region.store import Document
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class LabApi:
         actions: dict[str, Callable[[dict[str, Any]], Any]] = {
             "stop": self._stop_region,
             "scale": self._scale,
+            "replica-lag": self._replica_lag,
             "fault": self._fault,
             "sql": self._sql,
         }
@@ -96,6 +98,7 @@ class LabApi:
             "runtime_reason": self._reason,
             "postgresql": region.catalogue.engine_version,
             "scale": region.clock.scale,
+            "replica_lag_ms": replica_lag(region),
             "clock": region.now(),
             "address": host,
             "port": port,
@@ -193,6 +196,12 @@ class LabApi:
         except (TypeError, ValueError) as error:
             raise LabError("The scale of the lab clock must be a number from 0.1 to 1000.") from error
         return {"scale": self._region.clock.scale}
+
+    def _replica_lag(self, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return {"milliseconds": set_replica_lag(self._region, body.get("milliseconds"))}
+        except ReplicaLagError as error:
+            raise LabError(str(error)) from error
 
     def _find(self, body: dict[str, Any]) -> Document:
         store = self._region.store

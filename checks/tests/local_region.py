@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -169,6 +170,18 @@ class LocalRegion:
             return str(error)
         return ""
 
+    def story(self) -> str:
+        """What there is to say about a region that has disappointed a test."""
+        try:
+            state = json.dumps(client.status(self.home), indent=1)
+        except client.RegionError as error:
+            state = str(error)
+        try:
+            log = self.home.log.read_text(encoding="utf-8", errors="replace")[-STORY_CHARACTERS:]
+        except OSError as error:
+            log = str(error)
+        return f"{state}\n{log}"
+
     def fault(self, instance: str, action: str) -> None:
         """kill, freeze or thaw the server of an instance."""
         client.ask(self.home, "fault", {"instance": instance, "action": action})
@@ -227,6 +240,10 @@ def short_folder() -> Path:
     return folder
 
 
+STORY_CHARACTERS = 20_000
+"""Of a region's log, at a failure."""
+
+
 @contextmanager
 def local_region(runtime: str = "embedded", scale: float = 10.0) -> Iterator[LocalRegion]:
     """A region with a home of its own, gone afterwards with everything it had."""
@@ -235,6 +252,9 @@ def local_region(runtime: str = "embedded", scale: float = 10.0) -> Iterator[Loc
     try:
         region.start()
         yield region
+    except BaseException:
+        print(region.story())
+        raise
     finally:
         client.stop(region.home)
         shutil.rmtree(region.home.data, ignore_errors=True)

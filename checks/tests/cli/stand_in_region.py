@@ -89,7 +89,7 @@ class StandIn:
         """What is said to a look (`body` None) or a deed."""
         if body is not None:
             self.calls.append((name, body))
-            return {}
+            return body
         if name == "events":
             return self.events
         return {
@@ -100,6 +100,7 @@ class StandIn:
             "runtime_reason": "embedded: no container engine answers",
             "postgresql": "17.10",
             "scale": 10.0,
+            "replica_lag_ms": 20,
             "clock": "2026-01-02T03:04:05.000Z",
             "address": "127.0.0.1",
             "port": 5499,

@@ -103,6 +103,13 @@ def test_start_of_a_running_region_changes_its_scale_only_when_asked(run: Run, r
     assert "The region runs already, with the embedded runtime." in result.stderr
 
 
+def test_the_lag_of_the_readers_is_shown_and_set(run: Run, region: StandIn) -> None:
+    assert run("lag").stdout == "Readers show a commit 20 ms after it was made.\n"
+    assert region.calls == []
+    assert run("lag", "500").exit_code == 0
+    assert region.calls == [("replica-lag", {"milliseconds": 500})]
+
+
 def test_events_are_those_of_the_last_hour(run: Run, region: StandIn) -> None:
     def event(minutes: int, message: str) -> dict[str, str]:
         at = timestamp(datetime.now(UTC) - timedelta(minutes=minutes))
@@ -156,6 +163,8 @@ def test_psql_goes_to_the_right_name(
         ),
         (["start", "--scale", "nan"], "it must be a number from 0.1 to 1000"),
         (["start", "--runtime", "podman"], "'podman' is not one of 'auto', 'embedded', 'containers'"),
+        (["lag", "60001"], "60001 is not in the range 0<=x<=60000"),
+        (["lag", "long"], "'long' is not a valid integer"),
         (["strat"], "No such command 'strat'"),
         (["--frobnicate"], "No such option '--frobnicate'"),
         (["env", "--shell", "tcsh"], "'tcsh' is not one of"),

@@ -148,3 +148,34 @@ def test_replication_needs_this_clusters_password(cluster: SmallCluster) -> None
         cluster.connect(
             cluster.one, user="rdsrepladmin", password=cluster.password, sslmode="disable", replication="true"
         )
+
+
+def test_readers_show_a_commit_after_their_lag_and_lose_none_of_it_at_a_failover(
+    cluster: SmallCluster,
+) -> None:
+    cluster.start(readers=2)
+    cluster.ask(cluster.one, "CREATE TABLE late (n int)")
+    catch_up(cluster, cluster.two, cluster.three)
+    cluster.plane.set_replica_lag(60_000)
+    setting = "SHOW recovery_min_apply_delay"
+    until(lambda: cluster.value(cluster.two, setting) == "1min", "the reader knows")
+    cluster.ask(cluster.one, "INSERT INTO late VALUES (1)")
+    written = cluster.value(cluster.one, "SELECT pg_current_wal_lsn()")
+    received = f"SELECT pg_last_wal_receive_lsn() >= '{written}'"
+    until(lambda: cluster.value(cluster.two, received), "the reader has it")
+    assert cluster.value(cluster.two, "SELECT count(*) FROM late") == 0
+    cluster.plane.kill(cluster.one.resource_id)
+    # Whoever is promoted does not wait for the lag: that would take a minute, more than a promotion may.
+    cluster.plane.promote(cluster.two, cluster.one)
+    assert cluster.value(cluster.two, "SELECT count(*) FROM late") == 1
+    # Who follows has what was there before, and lags again after that.
+    cluster.plane.follow(cluster.three, cluster.two)
+    assert cluster.value(cluster.three, "SELECT count(*) FROM late") == 1
+    until(lambda: cluster.value(cluster.three, setting) == "1min", "it lags again")
+    cluster.ask(cluster.two, "INSERT INTO late VALUES (2)")
+    written = cluster.value(cluster.two, "SELECT pg_current_wal_lsn()")
+    received = f"SELECT pg_last_wal_receive_lsn() >= '{written}'"
+    until(lambda: cluster.value(cluster.three, received), "it has the new row")
+    assert cluster.value(cluster.three, "SELECT count(*) FROM late") == 1
+    cluster.plane.set_replica_lag(0)
+    until(lambda: cluster.value(cluster.three, "SELECT count(*) FROM late") == 2, "it shows it")

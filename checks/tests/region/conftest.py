@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,18 @@ import pytest
 from aurora_lab.runtime.base import RuntimeUnavailableError
 from aurora_lab.runtime.select import choose
 from local_region import LocalRegion, delete_clusters, delete_databases, local_region
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what the shared region says of itself: its files are gone when the run is over."""
+    report = yield
+    if call.when == "call" and report.failed and isinstance(item, pytest.Function):
+        regions = {id(each): each for each in item.funcargs.values() if isinstance(each, LocalRegion)}
+        report.sections += [("the region", region.story()) for region in regions.values()]
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from aurora_lab.region.client import RegionError
 from aurora_lab.region.home import Home
 from aurora_lab.runtime.base import RuntimeUnavailableError
 from aurora_lab.runtime.select import choose
-from local_region import LocalRegion, local_region, short_folder
+from local_region import LocalRegion, eventually, local_region, short_folder
 
 
 def sentence(error: BaseException) -> str:
@@ -166,6 +166,26 @@ def test_a_scale_that_is_out_of_range_is_refused(embedded_region: LocalRegion) -
         with pytest.raises(RegionError, match="scale"):
             client.ask(embedded_region.home, "scale", {"scale": scale})
     assert client.ask(embedded_region.home, "scale", {"scale": 10})["scale"] == 10
+
+
+def test_a_lag_that_no_reader_can_have_is_refused(embedded_region: LocalRegion) -> None:
+    for lag in (-1, 60_001, 1.5, "long", True, None):
+        with pytest.raises(RegionError, match="whole number of milliseconds"):
+            client.ask(embedded_region.home, "replica-lag", {"milliseconds": lag})
+
+
+def test_the_lag_of_the_readers_outlives_the_region() -> None:
+    with local_region() as region:
+        name = region.cluster(instances=2)
+        reader, shown = region.describe(name)["ReaderEndpoint"], "SHOW recovery_min_apply_delay"
+        eventually(lambda: region.ask(reader, shown) == [("20ms",)], "the reader lags as on Aurora")
+        client.ask(region.home, "replica-lag", {"milliseconds": 700})
+        eventually(lambda: region.ask(reader, shown) == [("700ms",)], "the reader takes it up")
+        client.stop(region.home)
+        region.start()
+        region.wait_available(name)
+        assert client.status(region.home)["replica_lag_ms"] == 700
+        eventually(lambda: region.ask(reader, shown) == [("700ms",)], "it lags again")
 
 
 def test_the_lab_interface_needs_its_token(embedded_region: LocalRegion) -> None:
