@@ -9,7 +9,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -20,9 +20,9 @@ import psutil
 from aurora_lab.cli.bench_servers import median
 from aurora_lab.cli.bench_sql import pgbench
 from aurora_lab.cluster.connections import connect
-from aurora_lab.cluster.template import Template
 from aurora_lab.region import client
-from aurora_lab.runtime.select import choose
+from aurora_lab.region.identity import load_identity
+from aurora_lab.region.store import Store
 
 if TYPE_CHECKING:
     from aurora_lab.cli.bench_region import Bench
@@ -97,8 +97,8 @@ class _Runs:
         self._host = host
         self._port = port
         self._clients = clients
-        runtime, _ = choose("embedded", bench.home.folder)
-        password = Template(runtime, bench.home.data / "template").facts().password
+        with closing(Store(bench.home.state)) as store:
+            password = load_identity(store).superuser_password
         self._administrator = connect(("127.0.0.1", port), password)
         ((file,),) = self._administrator.execute("SHOW config_file").fetchall()
         self._configuration = Path(file)
