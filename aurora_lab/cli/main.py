@@ -30,6 +30,7 @@ COMMANDS = {
     "doctor": ("doctor", "Say what this machine has and lacks, and what to do."),
     "watch": ("watching", "Check a lesson at each save, with keys for hints, solutions and more."),
     "progress": ("progressing", "Show what is done of each lesson."),
+    "facts": ("showing_facts", "Show a row of the fact table with its source, or find rows by words."),
     "reset": ("resetting", "Start afresh: the whole region, or one lesson. Nothing is deleted."),
     "checkpoint": ("joining", "Bring the region and your notebook to the start of a lesson."),
     "build": ("building", "Build the lessons' notebooks from their sources (for those who write them)."),

@@ -16,6 +16,7 @@ from typing import Any
 from aurora_lab.course.cards import Card, Mood, passing
 from aurora_lab.course.catalog import read_catalog
 from aurora_lab.course.checker import Checker, CheckerGoneError
+from aurora_lab.course.facts import UnknownFactError, facts
 from aurora_lab.course.places import CourseError, find_places
 from aurora_lab.course.progress import Progress, progress_card
 from aurora_lab.course.real_aws import REGION, RealAws, RealAwsCells, RealAwsError, real_session, to_stdout
@@ -78,7 +79,7 @@ class Lab:
         return (
             "The lab. lab.check('05.1') checks an exercise, lab.hint('05.1') gives a hint, "
             "lab.predict('05.1', 'a') notes a prediction, lab.map() draws the region, "
-            "lab.progress() shows what is done."
+            "lab.progress() shows what is done, lab.fact('3.11') where a fact comes from."
         )
 
     @_card_instead_of_error
@@ -135,6 +136,15 @@ class Lab:
     def progress(self) -> Card:
         """Show what is done of each lesson."""
         return progress_card(read_catalog(find_places().lessons), Progress(self._home))
+
+    @_card_instead_of_error
+    def fact(self, number: str | float) -> Card:
+        """Show a row of the fact table with its source: `lab.fact("3.11")` for what is cited as [3.11]."""
+        table = facts()
+        try:
+            return table.get(str(number)).card(table.keys)
+        except UnknownFactError as error:
+            return Card(Mood.NOTE, str(error))
 
     @_card_instead_of_error
     def map(self, cluster: str | None = None) -> ClusterMap | Card:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from aurora_lab.course.exercises import Exercise, Lesson
+from aurora_lab.course.facts import facts
 from aurora_lab.course.source import GIVEN, INSTRUCTOR, FrontMatter, Source, solution
 
 MAX_CODE_LINES = 25
@@ -72,6 +73,9 @@ def _citations(source: Source) -> Iterator[str]:
         for found in LOOKS_CITED.findall(cell.source):
             if not CITATION.fullmatch(found):
                 yield f"{where}: {found} is not a citation; write each as [3.11]."
+        for found in CITATION.findall(cell.source):
+            if found.strip("[]") not in facts().rows:
+                yield f"{where}: {found} is no row of the fact table."
         for paragraph in re.split(r"\n\s*\n", cell.source):
             cited = bool(CITATION.search(paragraph))
             if PRICE.search(paragraph) and not (cited and DATE.search(paragraph)):
