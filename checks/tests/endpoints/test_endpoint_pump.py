@@ -161,21 +161,29 @@ def test_a_slow_client_holds_its_server_back(pair: Joined) -> None:
     assert len(read_all(pair.client)) == sent
 
 
+def processor_seconds(pump: Pump) -> float:
+    """What the pump's thread has used: what others of this process do does not count."""
+    assert pump._thread.ident is not None
+    return time.clock_gettime(time.pthread_getcpuclockid(pump._thread.ident))
+
+
 def test_a_blocked_relay_does_not_spin(pair: Joined) -> None:
     fill(pair.server)
     fill(pair.client)
-    before = time.process_time()
+    before = processor_seconds(pair.pump)
     time.sleep(0.3)
-    assert time.process_time() - before < 0.1
+    assert processor_seconds(pair.pump) - before < 0.1
 
 
 def test_a_half_closed_connection_goes_on(pair: Joined) -> None:
     pair.client.sendall(b"last question")
     pair.client.shutdown(socket.SHUT_WR)
     assert read_all(pair.server) == b"last question"
-    before = time.process_time()
+    before = processor_seconds(pair.pump)
     time.sleep(0.2)
-    assert time.process_time() - before < 0.1, "a stream that has ended is not looked at again and again"
+    assert processor_seconds(pair.pump) - before < 0.1, (
+        "a stream that has ended is not looked at again and again"
+    )
     pair.server.sendall(b"long answer" * 5000)
     pair.server.close()
     assert read_all(pair.client) == b"long answer" * 5000
