@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from aurora_lab.cli import context
 from aurora_lab.cli.options import home_option
 from aurora_lab.region import client
+from aurora_lab.region.fault_words import DEFAULT_ACTIONS, asked, sentence
 from aurora_lab.region.replica_lag import DEFAULT_MS, MOST_MS
-
-DEFAULTS = {"storage-node": "kill", "az": "kill", "instance": "kill", "network": "cut"}
-"""What is done where nothing is said."""
-DONE = {
-    "kill": "has been killed",
-    "pause": "hangs",
-    "cut": "is cut off",
-    "destroy": "has lost its copy of the log",
-    "undo": "is back",
-}
 
 
 @click.command("fault")
-@click.argument("kind", type=click.Choice(list(DEFAULTS)))
+@click.argument("kind", type=click.Choice(list(DEFAULT_ACTIONS)))
 @click.argument("name")
 @click.option("--kill", "action", flag_value="kill", help="End it at once (the default, but for a network).")
 @click.option("--pause", "action", flag_value="pause", help="Let it hang.")
@@ -39,12 +28,8 @@ def fault_command(kind: str, name: str, action: str | None, cluster: str | None)
     """
     home = context.home()
     context.info(home)
-    body: dict[str, Any] = {"kind": kind, "name": name, "action": action or DEFAULTS[kind]}
-    if cluster is not None:
-        body["cluster"] = cluster
-    done = client.ask(home, "fault", body)
-    what = {"az": "AZ", "storage-node": "Storage node", "instance": "Instance"}[done["kind"]]
-    click.echo(f"{what} {done['name']} {DONE[done['action']]}.")
+    done = client.ask(home, "fault", asked(kind, name, action, cluster))
+    click.echo(sentence(done))
     if done["action"] == "undo":
         return
     click.echo("See what that means with `aurora-lab status`.")

@@ -24,6 +24,7 @@ from aurora_lab.course.record import NotPlainError, Record, plain
 from aurora_lab.course.surroundings import enter_region, say
 from aurora_lab.region import client
 from aurora_lab.region.client import RegionError
+from aurora_lab.region.fault_words import ACTIONS, DEFAULT_ACTIONS, asked, sentence
 from aurora_lab.region.home import Home, default_home
 from aurora_lab.view.cluster_map import ClusterMap, draw
 
@@ -154,6 +155,18 @@ class Lab:
         if cluster is not None and not clusters:
             return Card(Mood.NOTE, f"There is no cluster {cluster} in the region.")
         return draw(clusters, [status["region"] + letter for letter in "abc"])
+
+    @_card_instead_of_error
+    def fault(self, kind: str, name: str, action: str | None = None, cluster: str | None = None) -> Card:
+        """Break something on purpose, or bring it back with the action `undo`; as `aurora-lab fault` does.
+
+        `kind` is instance, az, storage-node or network; `action` kill, pause, cut, destroy or undo.
+        """
+        if kind not in DEFAULT_ACTIONS:
+            raise CourseError(f"A fault is one of {', '.join(DEFAULT_ACTIONS)}.")
+        if action not in (None, *ACTIONS):
+            raise CourseError(f"What can be done is {', '.join(ACTIONS)}.")
+        return Card(Mood.NOTE, sentence(client.ask(self._home, "fault", asked(kind, name, action, cluster))))
 
     def dns_ttl(self) -> float:
         """How long a DNS answer lives here, in real seconds: 5 s on AWS, less by the lab clock's scale."""

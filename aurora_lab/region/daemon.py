@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from aurora_lab.endpoints.router import PortTakenError
 from aurora_lab.region.clock import DEFAULT_SCALE
 from aurora_lab.region.core import Region
-from aurora_lab.region.home import Home, RegionInfo
+from aurora_lab.region.home import Home, RegionInfo, fault_key
 from aurora_lab.region.ports import NoPortError
 from aurora_lab.region.store import StateError
 from aurora_lab.runtime.base import RuntimeUnavailableError, ServerStartError, ToolError
@@ -137,6 +137,7 @@ def _serve(region: Region, reason: str, stopping: threading.Event, stack: contex
         token=region.identity.token,
         region=region.name,
         runtime=region.runtime.name,
+        fault_key=fault_key(region.identity.token),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import os
 import sys
@@ -37,11 +38,19 @@ class RegionInfo:
     """Needed by calls under `/_lab/` that change something."""
     region: str
     runtime: str
+    fault_key: str = ""
+    """Enough to break something on purpose (`/_lab/fault`), and for nothing else: a notebook that is graded has it,
+    and no token."""
 
     @property
     def url(self) -> str:
         """The endpoint URL for AWS clients."""
         return f"http://127.0.0.1:{self.http_port}"
+
+
+def fault_key(token: str) -> str:
+    """The fault key that goes with a region's token."""
+    return hmac.new(token.encode(), b"fault", hashlib.sha256).hexdigest()
 
 
 def default_home() -> Path:

@@ -16,6 +16,7 @@ from aurora_lab.course.checker import CheckerGoneError
 from aurora_lab.course.lab import RAISE_VARIABLE, CheckFailedError, Lab
 from aurora_lab.course.places import VARIABLE, CourseError
 from aurora_lab.course.record import Record
+from aurora_lab.region import client
 from aurora_lab.region.home import Home
 
 ABOUT = {
@@ -143,6 +144,29 @@ def test_whatever_breaks_is_a_card(notebook: Notebook, error: Exception) -> None
 
 def test_a_map_without_a_region_says_what_to_do(notebook: Notebook) -> None:
     assert "aurora-lab start" in repr(notebook.lab.map())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("instanc", "library-1"), "A fault is one of storage-node, az, instance, network."),
+        (("instance", "library-1", "hurt"), "What can be done is kill, pause, cut, destroy, undo."),
+        (("instance", "library-1"), "Start it with `aurora-lab start`"),
+    ],
+)
+def test_a_fault_that_cannot_be_done_says_why(
+    notebook: Notebook, arguments: tuple[str, ...], says: str
+) -> None:
+    assert says in repr(notebook.lab.fault(*arguments))
+
+
+def test_a_fault_is_told_in_words(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(client, "ask", lambda *call: calls.append(call[1:]) or call[2])
+    assert repr(notebook.lab.fault("instance", "library-1")) == "• Instance library-1 has been killed."
+    assert repr(notebook.lab.fault("az", "us-west-2a", "undo", "library")) == "• AZ us-west-2a is back."
+    asked = {"kind": "az", "name": "us-west-2a", "action": "undo", "cluster": "library"}
+    assert calls[1] == ("fault", asked)
 
 
 def test_a_pass_is_noted_and_progress_shows_it(

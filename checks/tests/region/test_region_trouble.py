@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,3 +197,18 @@ def test_the_lab_interface_needs_its_token(embedded_region: LocalRegion) -> None
     with pytest.raises(RegionError, match="token"):
         client.ask(home, "stop", {})
     assert client.running(embedded_region.home) is not None
+
+
+def test_who_has_the_fault_key_alone_may_break_things_and_nothing_else(embedded_region: LocalRegion) -> None:
+    home = Home(embedded_region.home.folder)
+    guest = replace(embedded_region.info, token="")
+    home.info = lambda: guest  # type: ignore[method-assign]
+    done = {"kind": "az", "name": "us-west-2c"}
+    for action in ("kill", "undo"):
+        assert client.ask(home, "fault", {**done, "action": action}) == {**done, "action": action}
+    for name in ("stop", "scale", "sql"):
+        with pytest.raises(RegionError, match="token"):
+            client.ask(home, name, {})
+    home.info = lambda: replace(guest, fault_key="guess")  # type: ignore[method-assign]
+    with pytest.raises(RegionError, match="token"):
+        client.ask(home, "fault", {**done, "action": "kill"})
