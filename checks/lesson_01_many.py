@@ -295,8 +295,7 @@ def check_report(region: RegionView, _evidence: Evidence) -> Passed:
             "It is available.",
             "Wait a moment, then check again.",
         )
-    asked = region.connections(report["Endpoint"]["Address"])
-    if not asked:
+    if not connections(region, report["Endpoint"]["Address"], report["InstanceCreateTime"]):
         raise Mistake(
             "not-asked",
             f"Nobody has connected to {report['Endpoint']['Address']}.",
