@@ -46,7 +46,7 @@ CUSTOMERS = {"Ada", "Grace"}
     prediction=Prediction(
         "abc",
         "c",
-        "A write goes to six storage nodes in three AZs before it is confirmed [1.3]. No confirmed order is lost.",
+        "Writes go synchronously to storage nodes in three AZs [1.3]. The instance that crashed held nothing else.",
     ),
 )
 def check_crash(region: RegionView, evidence: Evidence) -> Passed:

@@ -327,4 +327,4 @@ lab.progress()
 # ## One more question
 #
 # You deleted the instance first, and then the cluster. In between nobody could compute. Where were your notes? Go on
-# with lesson 05: there an instance goes, and the rows stay.
+# with lesson 01: there the only instance goes, and the rows stay.

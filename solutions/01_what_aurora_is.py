@@ -531,12 +531,12 @@ lab.check("01.8")
 # %% [markdown]
 # ## Hosted, or built for the cloud?
 #
-# | a database hosted in the cloud | Aurora | you saw it in |
+# | hosted: a PostgreSQL with a standby (RDS Multi-AZ) | Aurora | you saw it in |
 # |---|---|---|
-# | the data lies with one machine | in a volume over three AZs [1.2] | 01.4 |
-# | a second machine needs a copy of the data | needs none [4.7] | 01.5 |
-# | a standby waits and serves no reads [4.1] | a reader serves reads, and takes over [4.7] | 01.6, 01.7 |
-# | you provision disks | you pay for what is used [4.6] | 01.5 |
+# | each machine has storage of its own [4.6] | one volume over three AZs [1.2] | 01.4 |
+# | a second machine is a second copy of the data [4.17] | it needs no copy [4.7] | 01.5 |
+# | the standby serves no reads [4.1] | a reader serves reads, and takes over [4.7] | 01.6, 01.7 |
+# | you provision the storage [4.6] | you pay for what is used [4.6] | 01.5 |
 #
 # The SQL, the drivers and the errors stay those of PostgreSQL. What changed is below them.
 
@@ -570,7 +570,8 @@ lab.predict("01.9", choice)
 # 1. Give the cluster a range of 0.5 to 8 ACU: `ServerlessV2ScalingConfiguration`, with `MinCapacity` and
 #    `MaxCapacity`.
 # 2. Add the instance `bakery-report` of the class `db.serverless`, in any AZ.
-# 3. Let it count the orders: connect to its own host name, `instances()["bakery-report"]["Endpoint"]["Address"]`.
+# 3. Let it count the orders, by its own host name: `instances()["bakery-report"]["Endpoint"]["Address"]`. Put that
+#    into `os.environ["REPORT"]`, and psql finds it in `$REPORT`.
 
 # %% exercise="01.9"
 ### BEGIN SOLUTION
