@@ -191,14 +191,14 @@ def restore_command(sources: tuple[Path, ...], asked: Path) -> str:
     Each time it first adds a byte to a file of that name in `asked`, from which the caller sees how far the
     server has come.
     """
-    steps = [f"echo >> {_shell(asked)}/%f"]
+    steps = [f"echo >> {shell_quote(asked)}/%f"]
     for source in sources:
-        wanted = f"{_shell(source)}/%f"
+        wanted = f"{shell_quote(source)}/%f"
         steps.append(f'if test -f {wanted}; then exec cp {wanted} "%p"; fi')
     return "; ".join([*steps, "exit 1"])
 
 
-def _shell(path: Path) -> str:
+def shell_quote(path: Path) -> str:
     """A path for `sh`, and for the placeholders of restore_command."""
     return "'" + str(path).replace("'", "'\\''").replace("%", "%%") + "'"
 

@@ -46,6 +46,7 @@ class DatabasePlane(ClusterPlane):
     """
 
     nodes_kind = NoStorageNodes
+    backs_up = False
 
     def set_synchronous(self, primary: str, standby: str | None) -> None:
         """Have each commit on `primary` wait for `standby`; with None, for nobody. Resource ids.

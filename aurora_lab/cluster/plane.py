@@ -11,7 +11,9 @@ from typing import Any
 
 import psycopg
 
-from aurora_lab.cluster import applying, promotion, readers, volume
+from aurora_lab.cluster import applying, promotion, readers, restoring, volume
+from aurora_lab.cluster.archive import Archive
+from aurora_lab.cluster.backup import Backup
 from aurora_lab.cluster.configuration import as_json
 from aurora_lab.cluster.connections import ADMINISTRATOR
 from aurora_lab.cluster.layout import Layout, Writership
@@ -25,6 +27,7 @@ from aurora_lab.cluster.types import (
     Master,
     Measurement,
     ParameterError,
+    Source,
     TopologyRow,
 )
 from aurora_lab.cluster.volume_watch import VolumeWatch
@@ -59,6 +62,8 @@ class ClusterPlane:
     """
 
     nodes_kind: type[StorageNodes] = StorageNodes
+    backs_up = True
+    """Whether the volume has a continuous backup."""
 
     def __init__(  # noqa: PLR0917  (the region names them all)
         self,
@@ -68,12 +73,16 @@ class ClusterPlane:
         certificate: Path,
         key: Path,
         superuser_password: str,
+        backup: Path | None = None,
     ) -> None:
+        """`backup` is where the continuous backup lies, on the same disk; by default beside `folder`."""
         self.layout = Layout(runtime, folder)
         self.servers = Servers(runtime, self.layout, template, (certificate, key), superuser_password)
         self.nodes = self.nodes_kind(self.servers)
         self.servers.synchronous = self.nodes.synchronous
-        self.watch = VolumeWatch(self.servers, self.nodes)
+        archive = Archive(runtime, backup or folder.with_name(f"{folder.name}.backup"))
+        self.backup = Backup(self.servers, self.nodes, archive)
+        self.watch = VolumeWatch(self.servers, self.nodes, self.backup)
         self._lock = RoleLock()
         self._readers: dict[str, threading.Lock] = {}
         """One operation at a time on a reader."""
@@ -89,6 +98,24 @@ class ClusterPlane:
         """
         with self._lock:
             volume.create_volume(self.servers, master, database)
+            if self.backs_up:
+                self.backup.begin()
+
+    def restore_volume(self, source: Source, master: Master, database: str | None = None) -> None:
+        """Make the cluster volume from an image, without any instance; nothing happens where it exists.
+
+        Until the last step, a rename, there is none. Raises BackupError, ClusterError, ServerStartError, ToolError.
+        """
+        with self._lock:
+            restoring.restore_volume(self.servers, self.backup.archive, source, master, database)
+
+    def export(self, target: Path, until: float | None = None) -> None:
+        """Make `target` an image of the volume, as it is now or as it was at a moment (seconds since the epoch).
+
+        It has everything that was acknowledged before the call. Nothing happens where `target` exists. Raises
+        BackupError, NoReadQuorumError, NotReachableError, ToolError, OSError.
+        """
+        self.backup.export(target, self.watch.open_writer(), until)
 
     def has_volume(self) -> bool:
         """Whether the volume exists: as a seed, or as the data directory of an instance."""
@@ -332,9 +359,11 @@ class ClusterPlane:
             self.servers.sweep(*self.layout.all_rubbish())
             return [spec.resource_id for spec in self.known() if self.running(spec.resource_id)]
 
-    def delete(self) -> None:
+    def delete(self, keep_backup: bool = False) -> None:
         """End all servers and remove everything, the volume too; nothing happens where there is nothing."""
         with self._lock:
+            if not keep_backup:
+                self.backup.archive.delete()
             if not self.layout.folder.exists():
                 return
             for name in self.layout.names():

@@ -180,7 +180,7 @@ class Template:
             control = runtime.tool(self.folder, "pg_controldata", "-D", str(data), env={"LC_ALL": "C"})
             if control:
                 break
-        facts["first_log"] = _control_value(control, "Latest checkpoint's REDO WAL file")
+        facts["first_log"] = control_value(control, "Latest checkpoint's REDO WAL file")
         # Files kept for later use: a copy is smaller without them, and a missing one is seen to be missing.
         for segment in (data / "pg_wal").glob("0*"):
             if segment.name > facts["first_log"]:
@@ -224,7 +224,7 @@ def major(version: str) -> int:
     return int("".join(character for character in digits if character.isdigit())[:2])
 
 
-def _control_value(text: str, name: str) -> str:
+def control_value(text: str, name: str) -> str:
     """A value that pg_controldata shows. Raises ClusterError where it shows none of that name."""
     for line in text.splitlines():
         key, _, value = line.partition(":")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 class ClusterError(Exception):
@@ -51,6 +52,16 @@ class Master:
 
     username: str
     password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a volume is restored from."""
+
+    image: Path
+    """An image of a volume (see `images.py`)."""
+    until: float | None = None
+    """The moment that is wanted, in seconds since the epoch; None for all that is in the image."""
 
 
 @dataclass(frozen=True, slots=True)

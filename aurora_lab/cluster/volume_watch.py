@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
 
+from aurora_lab.cluster.backup import Backup
 from aurora_lab.cluster.configuration import as_json
 from aurora_lab.cluster.quorum import VolumeStatus, positions
 from aurora_lab.cluster.servers import Servers
 from aurora_lab.cluster.storage_nodes import StorageNodes
 from aurora_lab.cluster.types import ClusterError
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 _INSERTED = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
@@ -19,9 +22,10 @@ _INSERTED = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
 class VolumeWatch:
     """What is done about once a second while the cluster runs. Safe to call from any thread."""
 
-    def __init__(self, servers: Servers, nodes: StorageNodes) -> None:
+    def __init__(self, servers: Servers, nodes: StorageNodes, backup: Backup) -> None:
         self._servers = servers
         self._nodes = nodes
+        self._backup = backup
         self._boundaries: deque[int] = deque(maxlen=600)
         """Positions at which a log record ended: what the VDL may be."""
         self._published = ""
@@ -29,21 +33,26 @@ class VolumeWatch:
         """What stands before the letter of an AZ: the name of the AWS Region."""
 
     def tend(self, repair_seconds: float) -> list[str]:
-        """Bring back storage nodes that do not receive, and trim the log; what was done, in words.
+        """Back up what is new, bring back storage nodes that do not receive, trim the log; what was done, in words.
 
         `repair_seconds`: after how long a destroyed one is rebuilt. Nothing happens where no writer runs.
         Raises ClusterError, ToolError.
         """
-        writer = self._open_writer()
+        writer = self.open_writer()
         if writer is None:
             return []
-        notes = self._nodes.tend(writer, repair_seconds, backed_up)
+        try:
+            self._backup.take(writer)
+        except (ClusterError, OSError) as error:
+            # Log that is not backed up is kept by the nodes, and copied next time.
+            log.info("the backup waits: %s", error)
+        notes = self._nodes.tend(writer, repair_seconds, self._backup.archive.has)
         self._publish()
         return notes
 
     def status(self) -> VolumeStatus:
         """The storage nodes and the log positions now."""
-        writer = self._open_writer()
+        writer = self.open_writer()
         with suppress(ClusterError):
             if writer is not None:
                 # Before the nodes are asked: mostly they have it by then.
@@ -53,7 +62,7 @@ class VolumeWatch:
         pgcl, vcl, vdl = positions((node.scl for node in nodes), self._boundaries)
         return VolumeStatus(self._nodes.records.epoch(), nodes, pgcl, vcl, vdl or vcl)
 
-    def _open_writer(self) -> str | None:
+    def open_writer(self) -> str | None:
         """The writer, if it runs and nobody is to succeed it."""
         state = self._servers.layout.writership()
         if state.writer is None or state.successor is not None or self._servers.find(state.writer) is None:
@@ -72,8 +81,3 @@ class VolumeWatch:
         if text != self._published and layout.folder.exists():
             self._servers.runtime.write(layout.folder / "storage.json", text)
             self._published = text
-
-
-def backed_up(_segment: Path) -> bool:
-    """Whether a finished segment may be removed: the place where it may be kept elsewhere first."""
-    return True

@@ -28,6 +28,7 @@ from aurora_lab.region.journal import Journal, NotingResolver
 from aurora_lab.region.lifecycle import next_step
 from aurora_lab.region.ports import free_server_port, is_free, router_address
 from aurora_lab.region.replica_lag import replica_lag
+from aurora_lab.region.snapshot_keeper import SnapshotKeeper
 from aurora_lab.region.store import Document, Store
 from aurora_lab.region.worker import ClusterWorker
 from aurora_lab.runtime.base import Runtime
@@ -98,6 +99,7 @@ class Region:
             self.resolver, self._backends, self.certificate, self.key, context_for=authority.context_for
         )
         self.router_address = ("127.0.0.1", 0)
+        self.keeper = SnapshotKeeper(self)
         self._workers: dict[str, ClusterWorker] = {}
         self._workers_lock = threading.Lock()
 
@@ -219,6 +221,7 @@ class Region:
             self.certificate,
             self.key,
             self.identity.superuser_password,
+            self.home.bucket / "backups" / resource_id.lower(),
         )
         plane.watch.zones = self.name
         if kind is ClusterPlane:
@@ -246,6 +249,7 @@ class Region:
             if is_database(instance):
                 self.wake_database(instance["_lab"]["plane"])
         self.touch()
+        self.keeper.start()
         self.spares.start()
 
     def close(self, stop_servers: bool = True) -> None:
@@ -253,6 +257,7 @@ class Region:
         with self._workers_lock:
             workers = list(self._workers.values())
             self._workers.clear()
+        self.keeper.finish()
         for worker in workers:
             worker.finish(stop_servers)
         self.spares.close()

@@ -149,6 +149,14 @@ class Home:
             "PGSSLROOTCERT": str(self.ca_file),
         }
 
+    @property
+    def bucket(self) -> Path:
+        """What Aurora keeps in S3 for itself, in buckets that are not the account's: backups and snapshots.
+
+        On the servers' disk, so that a snapshot is made of links and takes no room of its own.
+        """
+        return self.data / "s3"
+
 
 def _reachable_by_others(folder: Path) -> bool:
     """Whether another user may walk to `folder` (as far as it exists)."""

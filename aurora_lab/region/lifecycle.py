@@ -7,13 +7,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from aurora_lab.cluster.types import Master, ParameterError
+from aurora_lab.cluster.types import ParameterError
 from aurora_lab.region.clock import timestamp
 from aurora_lab.region.failover import begin_failover, best_target, fail_over
-from aurora_lab.region.faults import apply_outages, is_out
+from aurora_lab.region.faults import is_out
 from aurora_lab.region.notices import notify
 from aurora_lab.region.rds.parameter_effects import group_values
 from aurora_lab.region.store import Document
+from aurora_lab.region.volume_steps import create_volume, delete_cluster
 from aurora_lab.region.worker import ClusterWorker, settle
 from aurora_lab.runtime.base import ServerStartError
 
@@ -28,12 +29,12 @@ MAX_STOPPED = timedelta(days=7)
 def next_step(worker: ClusterWorker, cluster: Document) -> bool:
     """Do the first thing that the cluster's documents and servers call for."""
     step = {
-        "creating": _create_volume,
+        "creating": create_volume,
         "failing-over": fail_over,
         "stopping": _stop,
         "starting": _start,
         "modifying": _modify_cluster,
-        "deleting": _delete_cluster,
+        "deleting": delete_cluster,
     }.get(cluster["Status"])
     if step is not None and step(worker, cluster):
         return True
@@ -47,17 +48,6 @@ def next_step(worker: ClusterWorker, cluster: Document) -> bool:
 
 
 # The cluster.
-
-
-def _create_volume(worker: ClusterWorker, cluster: Document) -> bool:
-    private = cluster["_lab"]
-    worker.plane.create_volume(
-        Master(cluster["MasterUsername"], private["master_password"]), cluster.get("DatabaseName")
-    )
-    apply_outages(worker)
-    worker.change_cluster(settle)
-    notify(worker.region, "RDS-EVENT-0170", cluster["DBClusterIdentifier"])
-    return True
 
 
 def _stop(worker: ClusterWorker, cluster: Document) -> bool:
@@ -116,24 +106,6 @@ def _modify_cluster(worker: ClusterWorker, cluster: Document) -> bool:
             item["PendingModifiedValues"] = {}
 
     worker.change_cluster(modified)
-    return True
-
-
-def _delete_cluster(worker: ClusterWorker, cluster: Document) -> bool:
-    if worker.instances(cluster):
-        return False
-    worker.plane.delete()
-    store = worker.region.store
-    identifier = cluster["DBClusterIdentifier"]
-    with store.transaction():
-        for endpoint in store.all("DBClusterEndpoint"):
-            if endpoint["DBClusterIdentifier"] == identifier:
-                store.delete("DBClusterEndpoint", endpoint["DBClusterEndpointIdentifier"])
-                store.delete("Tags", endpoint["DBClusterEndpointArn"])
-        store.delete("DBCluster", identifier)
-        store.delete("Tags", cluster["DBClusterArn"])
-    worker.region.touch()
-    notify(worker.region, "RDS-EVENT-0171", identifier)
     return True
 
 

@@ -7,7 +7,7 @@ of a step reads the same status when it is started again, and does the step agai
 Each pass does the first thing that the table calls for:
 
     the cluster's status     what is done
-    creating                 make the cluster volume                            → available
+    creating                 make the cluster volume, or restore it             → available
     failing-over             promote the target that the record names           → available
     stopping                 stop readers, then the writer                      → stopped
     starting                 start the writer, then the readers                 → available
@@ -24,6 +24,7 @@ Each pass does the first thing that the table calls for:
     writer's server died     with a reader: failing-over; without: restart in place (FACTS 4.12, 4.14)
     writer does not answer   the same, after 30 lab seconds
     reader's server died     start it again
+    log is new               back it up; from time to time, make a newer base of the backup
     a storage node is away   bring it back, and rebuild it where its copy is lost
     no read quorum           say so, and try again: the volume is not opened without one
     an AZ is out             start nothing there (FACTS 4.12)
@@ -43,6 +44,7 @@ from aurora_lab.cluster.quorum import NoReadQuorumError
 from aurora_lab.cluster.types import InstanceSpec, Measurement, NotReachableError, TopologyRow
 from aurora_lab.region.background import Background
 from aurora_lab.region.rds.parameters import effective_parameters
+from aurora_lab.region.restorable import earliest_moment
 from aurora_lab.region.store import Document
 
 if TYPE_CHECKING:
@@ -63,7 +65,9 @@ REPAIR_LAB_SECONDS = 10.0
 NextStep = Callable[["ClusterWorker", Document], bool]
 """Does the first thing that the table calls for; False when there was nothing to do."""
 
-SETTLED = frozenset({"available", "stopped", "failed", "inaccessible-encryption-credentials"})
+SETTLED = frozenset(
+    {"available", "stopped", "failed", "incompatible-restore", "inaccessible-encryption-credentials"}
+)
 
 
 def settle(document: Document, status: str = "available", **fields: object) -> None:
@@ -254,12 +258,22 @@ class ClusterWorker(threading.Thread):
             self.region.add_event("db-cluster", cluster["DBClusterIdentifier"], [category], message)
 
     def look_after_volume(self) -> None:
-        """Have the storage nodes looked after, beside the steps."""
+        """Have the storage nodes and the backup looked after, beside the steps."""
         self.background.start("storage nodes", self._tend)
+        self.background.start("backup", self._tend_backup)
 
     def _tend(self) -> None:
         for note in self.plane.watch.tend(self.region.clock.real(REPAIR_LAB_SECONDS)):
             self.tell(note)
+
+    def _tend_backup(self) -> None:
+        """Nothing is removed while somebody restores from it."""
+        cluster = self.cluster()
+        if cluster is None or cluster["Status"] in ("creating", "deleting"):
+            return
+        restores = [item["_lab"].get("restore") or {} for item in self.region.store.all("DBCluster")]
+        in_use = any(restore.get("resource") == self.resource_id for restore in restores)
+        self.plane.backup.tend(0.0 if in_use else earliest_moment(self.region, cluster))
 
     def watch(self, resource_id: str) -> None:
         """Wake when this instance's server ends."""

@@ -73,6 +73,9 @@ class AccountActions:
             "DBInstances": len(store.all("DBInstance")),
             "DBParameterGroups": len(store.all("DBParameterGroup")),
             "DBSubnetGroups": len(subnet_groups) + 1,
+            "ManualClusterSnapshots": sum(
+                item["SnapshotType"] == "manual" for item in store.all("DBClusterSnapshot")
+            ),
             "ReadReplicasPerMaster": max(replicas.values(), default=0),
             "SubnetsPerDBSubnetGroup": max([SUBNETS_OF_DEFAULT_GROUP, *subnets]),
         }

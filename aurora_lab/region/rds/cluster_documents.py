@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aurora_lab.endpoints import names
 from aurora_lab.region.identity import random_id
 from aurora_lab.region.rds.common import public, zones
+from aurora_lab.region.restorable import restore_window
 from aurora_lab.region.store import Document
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ def new_cluster(region: Region, identifier: str, asked: dict[str, Any]) -> Docum
         "DBClusterParameterGroup": asked["DBClusterParameterGroupName"],
         "DBSubnetGroup": asked.get("DBSubnetGroupName") or "default",
         "Status": "creating",
-        "EarliestRestorableTime": region.now(),
-        "LatestRestorableTime": region.now(),
         "Endpoint": names.cluster_endpoint(identifier, *label),
         "ReaderEndpoint": names.reader_endpoint(identifier, *label),
         "Engine": "aurora-postgresql",
@@ -117,8 +116,8 @@ def show_cluster(region: Region, cluster: Document) -> dict[str, Any]:
         for item in region.store.all("DBClusterEndpoint")
         if item["DBClusterIdentifier"] == cluster["DBClusterIdentifier"]
     ]
-    if cluster["Status"] == "available":
-        shown["LatestRestorableTime"] = region.now()
+    if window := restore_window(region, cluster):
+        shown["EarliestRestorableTime"], shown["LatestRestorableTime"] = window
     tags = region.store.get("Tags", cluster["DBClusterArn"])
     shown["TagList"] = tags["TagList"] if tags else []
     return shown

@@ -59,26 +59,7 @@ class ClusterActions:
         identifier = checked_name(DBClusterIdentifier, "DBClusterIdentifier")
         check_creation(Engine, asked)
         asked["EngineVersion"] = check_engine_version(region, Engine, asked.get("EngineVersion"))
-        family = f"aurora-postgresql{region.catalogue.major}"
-        with region.store.transaction():
-            if region.store.get("DBCluster", identifier):
-                raise fault("DBClusterAlreadyExistsFault", "DB Cluster already exists")
-            if len(region.store.all("DBCluster")) >= CLUSTER_QUOTA:
-                raise fault(
-                    "DBClusterQuotaExceededFault",
-                    f"Quota exceeded: an account has at most {CLUSTER_QUOTA} DB clusters a Region.",
-                )
-            asked["DBClusterParameterGroupName"] = parameter_group(
-                region, asked.get("DBClusterParameterGroupName"), family
-            )
-            check_subnet_group(region, asked.get("DBSubnetGroupName"))
-            cluster = new_cluster(region, identifier, asked)
-            listen(region, cluster["Port"])
-            region.store.put("DBCluster", identifier, cluster)
-            tags_at_creation(region, cluster["DBClusterArn"], asked.get("Tags"))
-        region.touch()
-        region.wake(identifier)
-        return {"DBCluster": show_cluster(region, cluster)}
+        return {"DBCluster": show_cluster(region, put_new_cluster(region, identifier, asked))}
 
     def describe_db_clusters(
         self,
@@ -127,46 +108,6 @@ class ClusterActions:
             region.store.put("DBCluster", cluster["DBClusterIdentifier"], cluster)
             if (new := asked.get("NewDBClusterIdentifier")) is not None:
                 cluster = _rename(region, cluster, new)
-        region.touch()
-        region.wake(cluster["DBClusterIdentifier"])
-        return {"DBCluster": show_cluster(region, cluster)}
-
-    def delete_db_cluster(
-        self,
-        _context: object,
-        *,
-        DBClusterIdentifier: str,
-        SkipFinalSnapshot: bool = False,
-        FinalDBSnapshotIdentifier: str | None = None,
-        **_: object,
-    ) -> dict[str, Any]:
-        """Delete a cluster that has no instance left but such as are being deleted."""
-        region = self.region
-        with region.store.transaction():
-            cluster = get_cluster(region, DBClusterIdentifier)
-            if cluster["DeletionProtection"]:
-                raise rules.combination(
-                    "Cannot delete protected Cluster, please disable deletion protection and try again."
-                )
-            if SkipFinalSnapshot and FinalDBSnapshotIdentifier:
-                raise rules.combination(
-                    "FinalDBSnapshotIdentifier cannot be specified when SkipFinalSnapshot is true."
-                )
-            if not SkipFinalSnapshot and not FinalDBSnapshotIdentifier:
-                raise rules.combination(
-                    "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
-                )
-            if FinalDBSnapshotIdentifier:
-                raise rules.not_offered("A final snapshot (use SkipFinalSnapshot)")
-            if any(item["DBInstanceStatus"] != "deleting" for item in members(region, cluster)):
-                raise fault(
-                    "InvalidDBClusterStateFault",
-                    "Cluster cannot be deleted, it still contains DB instances in non-deleting state.",
-                )
-            if cluster["Status"] not in ("available", "creating", "stopped", "failing-over"):
-                raise _state(cluster)
-            cluster["Status"] = "deleting"
-            region.store.put("DBCluster", cluster["DBClusterIdentifier"], cluster)
         region.touch()
         region.wake(cluster["DBClusterIdentifier"])
         return {"DBCluster": show_cluster(region, cluster)}
@@ -246,6 +187,38 @@ class ClusterActions:
         return {"DBCluster": show_cluster(region, cluster)}
 
 
+def put_new_cluster(
+    region: Region, identifier: str, asked: dict[str, Any], restore: Document | None = None
+) -> Document:
+    """Store a cluster that was asked for with checked parameters, and have its worker make it.
+
+    `restore` says what its volume is made from. Raises DBClusterAlreadyExistsFault,
+    DBClusterQuotaExceededFault, and what the named groups, the port and the tags may raise.
+    """
+    family = f"aurora-postgresql{region.catalogue.major}"
+    with region.store.transaction():
+        if region.store.get("DBCluster", identifier):
+            raise fault("DBClusterAlreadyExistsFault", "DB Cluster already exists")
+        if len(region.store.all("DBCluster")) >= CLUSTER_QUOTA:
+            raise fault(
+                "DBClusterQuotaExceededFault",
+                f"Quota exceeded: an account has at most {CLUSTER_QUOTA} DB clusters a Region.",
+            )
+        asked["DBClusterParameterGroupName"] = parameter_group(
+            region, asked.get("DBClusterParameterGroupName"), family
+        )
+        check_subnet_group(region, asked.get("DBSubnetGroupName"))
+        cluster = new_cluster(region, identifier, asked)
+        if restore is not None:
+            cluster["_lab"]["restore"] = restore
+        listen(region, cluster["Port"])
+        region.store.put("DBCluster", identifier, cluster)
+        tags_at_creation(region, cluster["DBClusterArn"], asked.get("Tags"))
+    region.touch()
+    region.wake(identifier)
+    return cluster
+
+
 def get_cluster(region: Region, identifier: str) -> Document:
     """A cluster by identifier or ARN. Raises DBClusterNotFoundFault."""
     name = identifier.rsplit(":", maxsplit=1)[-1].lower()
@@ -258,10 +231,11 @@ def get_cluster(region: Region, identifier: str) -> Document:
 def require_available(cluster: Document) -> None:
     """Raises InvalidDBClusterStateFault."""
     if cluster["Status"] != "available":
-        raise _state(cluster)
+        raise wrong_state(cluster)
 
 
-def _state(cluster: Document) -> AwsError:
+def wrong_state(cluster: Document) -> AwsError:
+    """The error for a cluster that has to be available and is not."""
     return fault(
         "InvalidDBClusterStateFault",
         f"DB cluster {cluster['DBClusterIdentifier']} is in {cluster['Status']} state: it must be available.",

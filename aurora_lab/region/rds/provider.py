@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aurora_lab.region.rds.account import AccountActions
 from aurora_lab.region.rds.certificates import CertificateActions
+from aurora_lab.region.rds.cluster_deletion import ClusterDeletionActions
 from aurora_lab.region.rds.cluster_endpoints import ClusterEndpointActions
 from aurora_lab.region.rds.clusters import ClusterActions
 from aurora_lab.region.rds.database_actions import DatabaseActions
@@ -14,6 +15,8 @@ from aurora_lab.region.rds.engines import EngineActions
 from aurora_lab.region.rds.events import EventActions
 from aurora_lab.region.rds.maintenance import MaintenanceActions
 from aurora_lab.region.rds.parameters import ParameterActions
+from aurora_lab.region.rds.restores import RestoreActions
+from aurora_lab.region.rds.snapshots import SnapshotActions
 from aurora_lab.region.rds.subnets import SubnetGroupActions
 from aurora_lab.region.rds.tags import TagActions
 
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 class RdsProvider(
     ClusterActions,
+    ClusterDeletionActions,
+    SnapshotActions,
+    RestoreActions,
     DatabaseActions,
     ClusterEndpointActions,
     ParameterActions,

@@ -1,0 +1,65 @@
+"""A volume from an image: all of it, or as it was at a moment (FACTS 11.2, 11.3)."""
+
+from __future__ import annotations
+
+import secrets
+from time import time
+
+from psycopg import sql
+
+from aurora_lab.cluster import replay
+from aurora_lab.cluster.archive import Archive
+from aurora_lab.cluster.configuration import passfile
+from aurora_lab.cluster.connections import ADMINISTRATOR, verifier
+from aurora_lab.cluster.images import image_of
+from aurora_lab.cluster.layout import Birth
+from aurora_lab.cluster.servers import REPLICATION_USER, Servers
+from aurora_lab.cluster.types import ClusterError, Master, Source
+from aurora_lab.cluster.volume import has_volume
+
+
+def restore_volume(
+    servers: Servers, archive: Archive, source: Source, master: Master, database: str | None
+) -> None:
+    """Make the seed from an image. `master` and `database` are made only where the image is older than they.
+
+    Restartable: until the last rename there is no volume, after it there is. The backup of the new volume
+    begins with the same base and log, so it costs nothing.
+
+    Raises BackupError, ServerStartError, ToolError, ClusterError.
+    """
+    layout, runtime = servers.layout, servers.runtime
+    if has_volume(servers):
+        return
+    layout.make()
+    servers.install_secrets()
+    for server in runtime.strays(layout.volume, ()):
+        server.kill()
+    servers.sweep(*layout.all_rubbish())
+    replication = secrets.token_urlsafe(24)
+    runtime.write(layout.passfile, passfile({ADMINISTRATOR: servers.password, REPLICATION_USER: replication}))
+    making = layout.new(layout.seed)
+    server = replay.restore(servers, source.image, making, source.until)
+    try:
+        got_in = replay.administrator(servers, server)
+        if got_in is None:
+            raise ClusterError("The restored volume does not let the administrator in.")
+        connection, finished = got_in
+        with connection:
+            if finished:
+                # One password a cluster, also for a clone: see `create_volume`.
+                secret = verifier(connection, REPLICATION_USER, replication)
+                command = sql.SQL("ALTER ROLE {} PASSWORD {}")
+                connection.execute(command.format(sql.Identifier(REPLICATION_USER), sql.Literal(secret)))
+    finally:
+        server.stop("fast")
+        server.kill()
+    archive.adopt(source.image, making / "pg_wal", replay.redo_log(servers, making), time())
+    layout.set_limits(image_of(source.image).limits)
+    template = servers.template.ensure()
+    if finished:
+        layout.set_birth(Birth(template, ""))
+    else:
+        layout.set_birth(Birth(template, "", master, database, replication))
+    servers.sweep(making.with_name(f"{making.name}.wal"), making.with_name(f"{making.name}.log"))
+    making.rename(layout.seed)
