@@ -7,6 +7,7 @@
     volume/birth.json          what the volume was made from, and its master user until there is one
     volume/writer.json         which instance is the writer, and which one is to become it
     volume/limits.json         the limits that a reader must not fall below
+    volume/fork.json           a clone's pages as it began, by their fingerprints (see `pages.py`)
     volume/restarting.json     readers that are being restarted, to have higher limits
     secrets/                   certificate, key, password file for libpq
     instances/NAME             the data directory of an instance
@@ -165,6 +166,14 @@ class Layout:
             }
         )
         self._runtime.write(self.volume / "birth.json", text)
+
+    def fork(self) -> dict[str, str] | None:
+        """What a clone began as, for `pages.Pages`; None where the volume is none."""
+        return _read(self.volume / "fork.json") or None
+
+    def set_fork(self, fingerprint: Mapping[str, str]) -> None:
+        """Record what a clone begins as."""
+        self._runtime.write(self.volume / "fork.json", as_json(dict(fingerprint)))
 
     def limits(self) -> Limits:
         """The limits that a reader must not fall below."""

@@ -7,7 +7,7 @@ from time import time
 
 from psycopg import sql
 
-from aurora_lab.cluster import replay
+from aurora_lab.cluster import pages, replay
 from aurora_lab.cluster.archive import Archive
 from aurora_lab.cluster.configuration import passfile
 from aurora_lab.cluster.connections import ADMINISTRATOR, verifier
@@ -61,5 +61,7 @@ def restore_volume(
         layout.set_birth(Birth(template, ""))
     else:
         layout.set_birth(Birth(template, "", master, database, replication))
+    if source.clone:
+        layout.set_fork(pages.fingerprint(making))
     servers.sweep(making.with_name(f"{making.name}.wal"), making.with_name(f"{making.name}.log"))
     making.rename(layout.seed)

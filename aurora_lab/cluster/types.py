@@ -62,6 +62,8 @@ class Source:
     """An image of a volume (see `images.py`)."""
     until: float | None = None
     """The moment that is wanted, in seconds since the epoch; None for all that is in the image."""
+    clone: bool = False
+    """Whether the new volume counts only the pages in which it differs from the old one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from aurora_lab.cluster.backup import Backup
 from aurora_lab.cluster.configuration import as_json
+from aurora_lab.cluster.pages import Pages
 from aurora_lab.cluster.quorum import VolumeStatus, positions
 from aurora_lab.cluster.servers import Servers
 from aurora_lab.cluster.storage_nodes import StorageNodes
@@ -29,6 +30,9 @@ class VolumeWatch:
         self._boundaries: deque[int] = deque(maxlen=600)
         """Positions at which a log record ended: what the VDL may be."""
         self._published = ""
+        self._pages: Pages | None = None
+        self._pages_at = -1
+        self._used = 0
         self.zones = ""
         """What stands before the letter of an AZ: the name of the AWS Region."""
 
@@ -50,6 +54,29 @@ class VolumeWatch:
         self._publish()
         return notes
 
+    def bytes_used(self) -> int:
+        """Bytes of the volume that it does not share with another, as they were when last measured."""
+        return self._used
+
+    def measure_bytes(self) -> None:
+        """Count the volume's bytes; nothing is done where nothing has been written since.
+
+        Of a clone whose writer has pages in memory only, these are written out first. Raises ClusterError.
+        """
+        layout, sessions = self._servers.layout, self._servers.sessions
+        writer = self.open_writer()
+        data = layout.seed if writer is None else layout.data(writer)
+        if writer is not None:
+            ((written,),) = sessions.rows(writer, _INSERTED, seconds=LOOK_SECONDS)
+            if written == self._pages_at:
+                return
+            if self._is_clone():
+                sessions.rows(writer, "CHECKPOINT", seconds=60.0)
+                ((written,),) = sessions.rows(writer, _INSERTED, seconds=LOOK_SECONDS)
+            self._pages_at = int(written)
+        if data.exists():
+            self._used = self._counter().used(data)
+
     def status(self) -> VolumeStatus:
         """The storage nodes and the log positions now."""
         writer = self.open_writer()
@@ -61,6 +88,14 @@ class VolumeWatch:
         nodes = self._nodes.status(writer)
         pgcl, vcl, vdl = positions((node.scl for node in nodes), self._boundaries)
         return VolumeStatus(self._nodes.records.epoch(), nodes, pgcl, vcl, vdl or vcl)
+
+    def _counter(self) -> Pages:
+        if self._pages is None:
+            self._pages = Pages(self._servers.layout.fork())
+        return self._pages
+
+    def _is_clone(self) -> bool:
+        return self._counter().shares
 
     def open_writer(self) -> str | None:
         """The writer, if it runs and nobody is to succeed it."""

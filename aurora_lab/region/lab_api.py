@@ -139,9 +139,11 @@ class LabApi:
         }
 
     def _volume(self, cluster: Document) -> dict[str, Any]:
-        """The storage nodes; positions in bytes of the log."""
-        volume = self._region.worker_of(cluster).plane.watch.status()
+        """The storage nodes; positions in bytes of the log. Of a clone, `bytes_used` is what it does not share."""
+        watch = self._region.worker_of(cluster).plane.watch
+        volume = watch.status()
         return {
+            "bytes_used": watch.bytes_used(),
             "epoch": volume.epoch,
             "write_quorum": volume.write_quorum,
             "read_quorum": volume.read_quorum,

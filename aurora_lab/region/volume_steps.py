@@ -30,7 +30,8 @@ def create_volume(worker: ClusterWorker, cluster: Document) -> bool:
     else:
         try:
             image, until = _image(worker, cluster, restore)
-            worker.plane.restore_volume(Source(image, until), master, cluster.get("DatabaseName"))
+            source = Source(image, until, clone=bool(restore.get("clone")))
+            worker.plane.restore_volume(source, master, cluster.get("DatabaseName"))
         except BackupError as error:
             worker.tell(f"The cluster could not be restored: {error}", "failure")
             worker.change_cluster(lambda item: _restored(item, "incompatible-restore"))

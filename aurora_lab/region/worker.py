@@ -54,6 +54,8 @@ log = logging.getLogger(__name__)
 
 MEASURE_SECONDS = 1.0
 """Real seconds between two measurements of every instance."""
+COUNT_SECONDS = 2.0
+"""Real seconds between two counts of a volume's bytes."""
 RETRY_SECONDS = 1.0
 """Real seconds before a failed step is tried again."""
 UNRESPONSIVE_LAB_SECONDS = 30.0
@@ -110,7 +112,7 @@ class ClusterWorker(threading.Thread):
         self._serving: frozenset[str] = frozenset()
         self._serving_lock = threading.Lock()
         self._silent_since: dict[str, float] = {}
-        self._next_measurement = 0.0
+        self._next_measurement = self._next_count = 0.0
         self._wake = threading.Event()
         self._finishing = False
         self._watched: set[str] = set()
@@ -274,6 +276,9 @@ class ClusterWorker(threading.Thread):
         restores = [item["_lab"].get("restore") or {} for item in self.region.store.all("DBCluster")]
         in_use = any(restore.get("resource") == self.resource_id for restore in restores)
         self.plane.backup.tend(0.0 if in_use else earliest_moment(self.region, cluster))
+        if monotonic() >= self._next_count:
+            self._next_count = monotonic() + COUNT_SECONDS
+            self.plane.watch.measure_bytes()
 
     def watch(self, resource_id: str) -> None:
         """Wake when this instance's server ends."""

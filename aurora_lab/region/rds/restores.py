@@ -110,13 +110,22 @@ class RestoreActions:
                 "it must be available.",
             )
         restore: Document = {"resource": source["DbClusterResourceId"], "until": None}
-        if kind == CLONE:
-            restore["clone"] = self._clone_group(source, lives=lives)
+        group = self._clone_group(source, lives=lives) if kind == CLONE else None
+        if group is not None:
+            restore["clone"] = group
         elif RestoreToTime is not None:
             restore["until"] = self._moment(source, RestoreToTime, lives=lives)
         database = source["DatabaseName"] if source.get("DatabaseName") else source["_lab"].get("database")
         merged = _merged(region, source, asked, region.catalogue.engine_version, database)
-        cluster = put_new_cluster(region, identifier, merged, restore)
+        with region.store.transaction():
+            cluster = put_new_cluster(region, identifier, merged, restore)
+            if group is not None:
+                cluster["CloneGroupId"] = group
+                cluster["_lab"]["clone_of"] = source["DbClusterResourceId"]
+                region.store.put("DBCluster", cluster["DBClusterIdentifier"], cluster)
+                current = get_cluster(region, source["DBClusterIdentifier"])
+                current["CloneGroupId"] = group
+                region.store.put("DBCluster", current["DBClusterIdentifier"], current)
         return {"DBCluster": show_cluster(region, cluster)}
 
     def _source(self, identifier: str | None, resource: str | None) -> Document:
@@ -137,13 +146,9 @@ class RestoreActions:
                 "InvalidDBClusterStateFault",
                 f"DB cluster {source['DBClusterIdentifier']} has no DB instance: it cannot be cloned.",
             )
-        group = str(source.get("CloneGroupId") or source["DbClusterResourceId"].removeprefix("cluster-"))
-        clones = [
-            item
-            for item in region.store.all("DBCluster")
-            if item["_lab"].get("clone_of") == source["DbClusterResourceId"]
-            or (item["_lab"].get("restore") or {}).get("clone") == group
-        ]
+        resource = source["DbClusterResourceId"]
+        clones = [item for item in region.store.all("DBCluster") if item["_lab"].get("clone_of") == resource]
+        group = str(source.get("CloneGroupId") or resource.removeprefix("cluster-"))
         return group if len(clones) < MOST_CLONES else None
 
     def _moment(self, source: Document, wanted: datetime | str, *, lives: bool) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from aurora_lab.region import client
 from local_region import MASTER, LocalRegion, eventually, unique
 from test_region_instances import eventually_ask
 
@@ -105,3 +106,146 @@ def test_a_snapshot_outlives_its_cluster(embedded_region: LocalRegion) -> None:
         assert region.ask(endpoint, "SELECT n FROM kept", dbname="shop") == [(wanted,)]
         rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=source)
     assert not list((region.home.bucket / "snapshots").iterdir())
+
+
+def volume_bytes(region: LocalRegion, cluster: str) -> int:
+    """How much of a cluster's volume is its own."""
+    (found,) = [item for item in client.status(region.home)["clusters"] if item["id"] == cluster]
+    return int(found["volume"]["bytes_used"])
+
+
+def test_a_clone_diverges_and_costs_only_its_changes(region: LocalRegion) -> None:
+    name = region.cluster(instances=1)
+    endpoint = region.describe(name)["Endpoint"]
+    region.ask(
+        endpoint, "CREATE TABLE big AS SELECT i, repeat('x', 500) AS t FROM generate_series(1, 8000) AS i"
+    )
+    # Else the first who reads the rows marks them as committed: in the clone, that would be changed pages.
+    region.ask(endpoint, "VACUUM (FREEZE) big")
+    clone = unique("clone")
+    region.rds.restore_db_cluster_to_point_in_time(
+        DBClusterIdentifier=clone,
+        SourceDBClusterIdentifier=name,
+        RestoreType="copy-on-write",
+        UseLatestRestorableTime=True,
+    )
+    cloned = with_instance(region, clone)
+    assert region.describe(clone)["CloneGroupId"] == region.describe(name)["CloneGroupId"]
+    region.ask(cloned, "UPDATE big SET t = 'changed' WHERE i <= 10")
+    region.ask(endpoint, "DELETE FROM big WHERE i > 4000")
+    assert region.ask(cloned, "SELECT count(*) FROM big") == [(8000,)]
+    assert region.ask(endpoint, "SELECT count(*) FROM big WHERE t = 'changed'") == [(0,)]
+    table = region.ask(endpoint, "SELECT pg_table_size('big')")[0][0]
+    eventually(lambda: volume_bytes(region, name) > 7_000_000 + table, "the source counts all that it has")
+    own = eventually(lambda: volume_bytes(region, clone), "the clone is counted")
+    print(f"table {table}, source {volume_bytes(region, name)}, clone {own}")
+    assert own < table / 4, "the pages of ten rows, and what any start of a server writes"
+    region.ask(cloned, "UPDATE big SET t = repeat('y', 500)")
+    eventually(lambda: volume_bytes(region, clone) > own + table / 2, "it costs what it has changed")
+
+
+def test_what_cannot_be_restored_is_refused(embedded_region: LocalRegion) -> None:
+    region, rds = embedded_region, embedded_region.rds
+    name = region.cluster(instances=0)
+    made = snapshot(region, name)
+
+    def create(identifier: str = "", **asked: Any) -> Any:
+        return lambda: rds.create_db_cluster_snapshot(
+            DBClusterSnapshotIdentifier=identifier or unique("s"), **{"DBClusterIdentifier": name, **asked}
+        )
+
+    def restore(**asked: Any) -> Any:
+        return lambda: rds.restore_db_cluster_from_snapshot(
+            **{
+                "DBClusterIdentifier": unique("r"),
+                "SnapshotIdentifier": made,
+                "Engine": "aurora-postgresql",
+                **asked,
+            }
+        )
+
+    def rewind(**asked: Any) -> Any:
+        return lambda: rds.restore_db_cluster_to_point_in_time(
+            **{"DBClusterIdentifier": unique("r"), "SourceDBClusterIdentifier": name, **asked}
+        )
+
+    now = datetime.now(UTC)
+    refused(create(made), "DBClusterSnapshotAlreadyExistsFault")
+    refused(create("two--hyphens"), "InvalidParameterValue")
+    refused(create(DBClusterIdentifier="nosuch"), "DBClusterNotFoundFault")
+    refused(restore(SnapshotIdentifier="nosuch"), "DBClusterSnapshotNotFoundFault")
+    refused(restore(DBClusterIdentifier=name), "DBClusterAlreadyExistsFault")
+    refused(restore(Engine="mysql"), "InvalidParameterValue")
+    refused(restore(BackupRetentionPeriod=36), "InvalidParameterValue")
+    refused(restore(DBClusterParameterGroupName="nosuch"), "DBClusterParameterGroupNotFound")
+    refused(restore(DBSubnetGroupName="nosuch"), "DBSubnetGroupNotFoundFault")
+    refused(
+        rewind(SourceDBClusterIdentifier="nosuch", UseLatestRestorableTime=True), "DBClusterNotFoundFault"
+    )
+    refused(rewind(), "InvalidParameterCombination")
+    refused(rewind(RestoreToTime=now, UseLatestRestorableTime=True), "InvalidParameterCombination")
+    refused(rewind(RestoreToTime=now, RestoreType="copy-on-write"), "InvalidParameterCombination")
+    refused(rewind(UseLatestRestorableTime=True, RestoreType="other"), "InvalidParameterValue")
+    refused(rewind(RestoreToTime=now + timedelta(hours=1)), "InvalidRestoreFault")
+    refused(rewind(RestoreToTime=now - timedelta(days=1)), "InvalidRestoreFault")
+    no_instance = refused(
+        rewind(RestoreType="copy-on-write", UseLatestRestorableTime=True), "InvalidDBClusterStateFault"
+    )
+    assert no_instance == f"DB cluster {name} has no DB instance: it cannot be cloned."
+    refused(
+        lambda: rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier="nosuch"),
+        "DBClusterSnapshotNotFoundFault",
+    )
+    refused(
+        lambda: rds.restore_db_cluster_to_point_in_time(
+            DBClusterIdentifier=unique("r"), SourceDbClusterResourceId="nosuch", UseLatestRestorableTime=True
+        ),
+        "DBClusterAutomatedBackupNotFoundFault",
+    )
+    rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=made)
+
+
+def test_snapshots_are_shared_listed_and_counted(embedded_region: LocalRegion) -> None:
+    region, rds = embedded_region, embedded_region.rds
+    name = region.cluster(instances=0)
+    made = snapshot(region, name)
+    arn = rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=made)["DBClusterSnapshots"][0][
+        "DBClusterSnapshotArn"
+    ]
+
+    def share(**asked: Any) -> Any:
+        return rds.modify_db_cluster_snapshot_attribute(
+            DBClusterSnapshotIdentifier=made, **{"AttributeName": "restore", **asked}
+        )["DBClusterSnapshotAttributesResult"]["DBClusterSnapshotAttributes"]
+
+    assert share(ValuesToAdd=["111122223333", "all"]) == [
+        {"AttributeName": "restore", "AttributeValues": ["111122223333", "all"]}
+    ]
+    assert share(ValuesToRemove=["all"])[0]["AttributeValues"] == ["111122223333"]
+    shown = rds.describe_db_cluster_snapshot_attributes(DBClusterSnapshotIdentifier=arn)
+    assert shown["DBClusterSnapshotAttributesResult"]["DBClusterSnapshotAttributes"] == share()
+    refused(lambda: share(AttributeName="other"), "InvalidParameterValue")
+    refused(lambda: share(ValuesToAdd=["me"]), "InvalidParameterValue")
+    refused(
+        lambda: share(ValuesToAdd=[f"{number:012}" for number in range(20)]), "SharedSnapshotQuotaExceeded"
+    )
+    others = [f"{made}-{number}" for number in range(24)]
+    for other in others:
+        rds.copy_db_cluster_snapshot(
+            SourceDBClusterSnapshotIdentifier=arn, TargetDBClusterSnapshotIdentifier=other
+        )
+    pages = rds.get_paginator("describe_db_cluster_snapshots").paginate(
+        DBClusterIdentifier=name, SnapshotType="manual", PaginationConfig={"PageSize": 20}
+    )
+    found = [[item["DBClusterSnapshotIdentifier"] for item in page["DBClusterSnapshots"]] for page in pages]
+    assert [len(page) for page in found] == [20, 5]
+    assert sorted(identifier for page in found for identifier in page) == sorted([made, *others])
+    quotas = {item["AccountQuotaName"]: item for item in rds.describe_account_attributes()["AccountQuotas"]}
+    assert quotas["ManualClusterSnapshots"]["Used"] == 25
+    filters = [{"Name": "db-cluster-snapshot-id", "Values": [others[0]]}]
+    (one,) = rds.describe_db_cluster_snapshots(Filters=filters)["DBClusterSnapshots"]
+    assert one["SourceDBClusterSnapshotArn"] == arn
+    for identifier in others:
+        rds.get_waiter("db_cluster_snapshot_available").wait(DBClusterSnapshotIdentifier=identifier)
+    for identifier in (made, *others):
+        rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=identifier)
