@@ -47,7 +47,8 @@ class Backup:
         self.archive = archive
         self._servers = servers
         self._nodes = nodes
-        self._taking = threading.Lock()
+        self._taking = threading.RLock()
+        """Held while new log is copied: until then what is there may have a gap."""
         self._not_before = 0.0
 
     @property
@@ -93,9 +94,10 @@ class Backup:
             return
         if until is None or until > self.archive.contents().latest:
             self.take(writer)
-        if self.archive.gap():
+        if self._gap():
             self.make_base()
-        self.archive.export(target, until)
+        with self._taking:
+            self.archive.export(target, until)
 
     def tend(self, earliest: float) -> None:
         """Make a newer base where one is due, and remove what no moment from `earliest` on needs.
@@ -105,7 +107,7 @@ class Backup:
         if not self._servers.layout.folder.exists():
             return
         bases = self.archive.contents().bases
-        due = not bases or self.archive.log_bytes(bases[-1].end_log) > BASE_BYTES or self.archive.gap()
+        due = not bases or self.archive.log_bytes(bases[-1].end_log) > BASE_BYTES or self._gap()
         if due and monotonic() > self._not_before and self._records.epoch():
             self._not_before = monotonic() + RETRY_SECONDS
             self.make_base()
@@ -119,12 +121,16 @@ class Backup:
         """
         layout = self._servers.layout
         self._servers.sweep(*layout.rubbish(layout.volume / "base"))
-        if self.archive.gap():
+        if self._gap():
             self._base_of_instance()
         else:
             self._base_of_log()
 
     # Helpers.
+
+    def _gap(self) -> bool:
+        with self._taking:
+            return self.archive.gap()
 
     def _limits(self) -> Mapping[str, int]:
         return self._servers.layout.limits().ever
@@ -174,8 +180,9 @@ class Backup:
         runtime.make_folder(work)
         try:
             image = work / "image"
-            archive.export(image, None)
-            end = archive.segments()[-1]
+            with self._taking:
+                archive.export(image, None)
+            end = log_copies.finished(image / "log")[-1].name
             data = work / "data"
             first_log = replay.forward(servers, image, data, log_copies.start_of(end, 1 << 20))
             self._add(data, Base("", first_log, end, at))

@@ -75,7 +75,7 @@ class ClusterPlane:
         superuser_password: str,
         backup: Path | None = None,
     ) -> None:
-        """`backup` is where the continuous backup lies, on the same disk; by default beside `folder`."""
+        """`backup`: where the continuous backup lies, on the same disk; by default beside `folder`."""
         self.layout = Layout(runtime, folder)
         self.servers = Servers(runtime, self.layout, template, (certificate, key), superuser_password)
         self.nodes = self.nodes_kind(self.servers)
@@ -102,18 +102,14 @@ class ClusterPlane:
                 self.backup.begin()
 
     def restore_volume(self, source: Source, master: Master, database: str | None = None) -> None:
-        """Make the cluster volume from an image, without any instance; nothing happens where it exists.
-
-        Until the last step, a rename, there is none. Raises BackupError, ClusterError, ServerStartError, ToolError.
-        """
+        """As `create_volume`, from an image. Raises BackupError, ClusterError, ServerStartError, ToolError."""
         with self._lock:
             restoring.restore_volume(self.servers, self.backup.archive, source, master, database)
 
     def export(self, target: Path, until: float | None = None) -> None:
         """Make `target` an image of the volume, as it is now or as it was at a moment (seconds since the epoch).
 
-        It has everything that was acknowledged before the call. Nothing happens where `target` exists. Raises
-        BackupError, NoReadQuorumError, NotReachableError, ToolError, OSError.
+        It has everything that was acknowledged before the call. Raises BackupError, NoReadQuorumError, OSError …
         """
         self.backup.export(target, self.watch.open_writer(), until)
 

@@ -54,9 +54,9 @@ class VolumeWatch:
         self._publish()
         return notes
 
-    def bytes_used(self) -> int:
-        """Bytes of the volume that it does not share with another, as they were when last measured."""
-        return self._used
+    def bytes_used(self) -> tuple[int, int]:
+        """Bytes of the volume that it does not share with another, and up to which position they were counted."""
+        return self._used, max(self._pages_at, 0)
 
     def measure_bytes(self) -> None:
         """Count the volume's bytes; nothing is done where nothing has been written since.
@@ -73,9 +73,10 @@ class VolumeWatch:
             if self._is_clone():
                 sessions.rows(writer, "CHECKPOINT", seconds=60.0)
                 ((written,),) = sessions.rows(writer, _INSERTED, seconds=LOOK_SECONDS)
-            self._pages_at = int(written)
         if data.exists():
             self._used = self._counter().used(data)
+        if writer is not None:
+            self._pages_at = int(written)
 
     def status(self) -> VolumeStatus:
         """The storage nodes and the log positions now."""

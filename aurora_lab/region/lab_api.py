@@ -142,8 +142,10 @@ class LabApi:
         """The storage nodes; positions in bytes of the log. Of a clone, `bytes_used` is what it does not share."""
         watch = self._region.worker_of(cluster).plane.watch
         volume = watch.status()
+        used, counted_to = watch.bytes_used()
         return {
-            "bytes_used": watch.bytes_used(),
+            "bytes_used": used,
+            "bytes_counted_to": counted_to,
             "epoch": volume.epoch,
             "write_quorum": volume.write_quorum,
             "read_quorum": volume.read_quorum,

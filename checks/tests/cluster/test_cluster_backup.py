@@ -16,7 +16,6 @@ from small_cluster import (
     Ground,
     SmallCluster,
     forget_log,
-    on_each_runtime,
     until,
     wait_until_all_have,
 )
@@ -48,16 +47,7 @@ def restored(ground: Ground, cluster: SmallCluster, image: Path, moment: float |
         return found
 
 
-@pytest.fixture
-def ground(request: pytest.FixtureRequest) -> Ground:
-    """What the test's clusters stand on."""
-    kind = request.node.callspec.params["cluster"] if hasattr(request.node, "callspec") else "embedded"
-    found: Ground = request.getfixturevalue(f"{kind}_ground")
-    return found
-
-
-@on_each_runtime
-def test_a_volume_is_restored_as_it_was_at_any_moment(cluster: SmallCluster, ground: Ground) -> None:
+def test_a_volume_is_restored_as_it_was_at_any_moment(cluster: SmallCluster, embedded_ground: Ground) -> None:
     cluster.start(readers=1)
     cluster.ask(cluster.one, "CREATE TABLE t AS SELECT 1 AS i")
     moment = cluster.value(cluster.one, "SELECT extract(epoch FROM clock_timestamp())::float8")
@@ -72,11 +62,11 @@ def test_a_volume_is_restored_as_it_was_at_any_moment(cluster: SmallCluster, gro
         assert cluster.plane.backup.archive.contents().latest >= dropped
         # Nothing lives on but what was exported.
         cluster.plane.delete()
-        assert restored(ground, cluster, images / "then", moment) == [1]
-        assert restored(ground, cluster, images / "now", dropped) == [1, 2]
-        assert restored(ground, cluster, images / "now") == [3]
+        assert restored(embedded_ground, cluster, images / "then", moment) == [1]
+        assert restored(embedded_ground, cluster, images / "now", dropped) == [1, 2]
+        assert restored(embedded_ground, cluster, images / "now") == [3]
         # Later than all that was ever committed.
-        assert restored(ground, cluster, images / "now", time.time()) == [3]
+        assert restored(embedded_ground, cluster, images / "now", time.time()) == [3]
     finally:
         cluster.runtime.remove_tree(images)
 
