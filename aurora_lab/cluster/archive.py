@@ -33,6 +33,8 @@ from aurora_lab.runtime.base import Runtime
 MOST_LOG_BYTES = 1 << 30
 """How much log is kept at most; with more, the oldest moments can no longer be restored."""
 
+MOST_BASES = 4
+"""How many bases are kept at most; each may be as large as the volume. The template is one for nothing."""
 NOTE_SECONDS = 10.0
 """How often it is written down up to when there is log, while there is nothing else to write."""
 
@@ -158,10 +160,13 @@ class Archive:
                 self._write(after)
 
     def add_base(self, base: Base) -> None:
-        """Have replays begin at a newer base."""
+        """Have replays begin at a newer base; of too many the one goes that saves the least replaying."""
         with self.lock:
-            found = self.contents()
-            self._write(replace(found, bases=(*found.bases, base)))
+            bases = [*self.contents().bases, base]
+            while len(bases) > MOST_BASES:
+                middle = range(1, len(bases) - 1)
+                del bases[min(middle, key=lambda each: _between(bases[each - 1], bases[each + 1]))]
+            self._write(replace(self.contents(), bases=tuple(bases)))
 
     def new_base(self) -> Path:
         """A name for a base's data directory."""
@@ -286,6 +291,11 @@ def size_of(file: Path) -> int:
         return file.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _between(one: Base, other: Base) -> int:
+    """How many segments of log lie between the ends of two bases."""
+    return number(other.end_log) - number(one.end_log)
 
 
 def _position(text: str) -> int:

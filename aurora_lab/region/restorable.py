@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aurora_lab.region.clock import timestamp
 from aurora_lab.region.identity import random_id
-from aurora_lab.region.store import Document
+from aurora_lab.region.store import Document, Store
 
 if TYPE_CHECKING:
     from aurora_lab.region.core import Region
@@ -44,6 +44,15 @@ def restore_window(region: Region, cluster: Document) -> tuple[str, str] | None:
         return None
     first = datetime.fromtimestamp(found[0] + _SHOWN_SECONDS, UTC)
     return timestamp(first), timestamp(max(first, datetime.fromtimestamp(found[1], UTC)))
+
+
+def forget_backup(store: Store, resource_id: str) -> None:
+    """Remove the records of a cluster's continuous backup and of its automated snapshots, which are part of it."""
+    store.delete("DBClusterAutomatedBackup", resource_id)
+    for item in store.all("DBClusterSnapshot"):
+        if item["DbClusterResourceId"] == resource_id and item["SnapshotType"] == "automated":
+            store.delete("DBClusterSnapshot", item["DBClusterSnapshotIdentifier"])
+            store.delete("Tags", item["DBClusterSnapshotArn"])
 
 
 def new_folder() -> str:

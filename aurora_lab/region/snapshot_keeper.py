@@ -10,7 +10,7 @@ As with clusters, a status in transition is the work order, so a region that was
 
     what is seen             what is done
     a lab day has passed     an automated snapshot of the cluster is begun (the first soon after its creation)
-    out of the window        an automated snapshot is removed
+    out of the window        an automated snapshot is removed, and what a deleted cluster had left
     a folder of no snapshot  removed when the region starts
 
 An automated snapshot is a moment of the continuous backup and takes no room of its own. A manual one is an image
@@ -29,7 +29,7 @@ from aurora_lab.cluster.archive import Archive
 from aurora_lab.cluster.images import BackupError, copy_image
 from aurora_lab.region.notices import notify
 from aurora_lab.region.rds.snapshot_documents import new_snapshot
-from aurora_lab.region.restorable import DAY_SECONDS, earliest_moment
+from aurora_lab.region.restorable import DAY_SECONDS, earliest_moment, forget_backup
 from aurora_lab.region.store import Document
 
 if TYPE_CHECKING:
@@ -180,6 +180,18 @@ class SnapshotKeeper(threading.Thread):
                 due = newest + region.clock.real(DAY_SECONDS)
             if now.timestamp() >= due:
                 self._begin_automated(cluster, now)
+
+        for retained in region.store.all("DBClusterAutomatedBackup"):
+            latest = datetime.fromisoformat(retained["RestoreWindow"]["LatestTime"]).timestamp()
+            if latest < earliest_moment(region, retained) and not self._restored_from(retained):
+                resource = retained["DbClusterResourceId"]
+                with region.store.transaction():
+                    forget_backup(region.store, resource)
+                self.archive(resource).delete()
+
+    def _restored_from(self, retained: Document) -> bool:
+        restores = [item["_lab"].get("restore") or {} for item in self._region.store.all("DBCluster")]
+        return any(restore.get("resource") == retained["DbClusterResourceId"] for restore in restores)
 
     def _begin_automated(self, cluster: Document, now: datetime) -> None:
         region = self._region

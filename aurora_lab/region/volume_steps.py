@@ -6,14 +6,15 @@ Part of the table in `worker.py`: what is done for the statuses `creating` and `
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from aurora_lab.cluster.images import BackupError
-from aurora_lab.cluster.types import Master, Source
+from aurora_lab.cluster.types import ClusterError, Master, Source
 from aurora_lab.region.faults import apply_outages
 from aurora_lab.region.notices import notify
 from aurora_lab.region.rds.backup_documents import new_retained
-from aurora_lab.region.rds.cluster_deletion import forget_backup
+from aurora_lab.region.restorable import forget_backup
 from aurora_lab.region.store import Document
 from aurora_lab.region.worker import ClusterWorker, settle
 
@@ -57,7 +58,12 @@ def delete_cluster(worker: ClusterWorker, cluster: Document) -> bool:
     if any(restore.get("resource") == resource for restore in restores):
         return False
     keep = bool(cluster["_lab"].get("keep_backup"))
-    retained = new_retained(region, cluster) if keep else None
+    retained = None
+    if keep:
+        # What was committed since the last look; without a read quorum it ends there.
+        with suppress(ClusterError, OSError):
+            worker.plane.backup.take(None)
+        retained = new_retained(region, cluster)
     worker.plane.delete(keep_backup=keep)
     region.runtime.remove_tree(_restores(worker))
     identifier = cluster["DBClusterIdentifier"]
@@ -69,7 +75,7 @@ def delete_cluster(worker: ClusterWorker, cluster: Document) -> bool:
         store.delete("DBCluster", identifier)
         store.delete("Tags", cluster["DBClusterArn"])
         if retained is None:
-            forget_backup(region, resource)
+            forget_backup(store, resource)
         else:
             store.put("DBClusterAutomatedBackup", resource, retained)
     region.touch()

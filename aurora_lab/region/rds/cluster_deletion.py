@@ -12,6 +12,7 @@ from aurora_lab.region.rds.clusters import get_cluster, wrong_state
 from aurora_lab.region.rds.common import filtered
 from aurora_lab.region.rds.common import identifier as checked_name
 from aurora_lab.region.rds.snapshots import begin, put_manual
+from aurora_lab.region.restorable import forget_backup
 from aurora_lab.region.store import Document
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class ClusterDeletionActions:
                     f"The automated backup of {found['DBClusterIdentifier']} is being restored.",
                 )
             shown = retained_backup(region, found)
-            forget_backup(region, resource)
+            forget_backup(region.store, resource)
         region.keeper.archive(resource).delete()
         region.touch()
         return {"DBClusterAutomatedBackup": {**shown, "Status": "deleting"}}
@@ -127,16 +128,6 @@ def get_retained(region: Region, resource_id: str) -> Document:
         if item["DbClusterResourceId"].lower() == resource_id.lower():
             return item
     raise _no_backup(resource_id)
-
-
-def forget_backup(region: Region, resource_id: str) -> None:
-    """Remove the records of a cluster's continuous backup and of its automated snapshots."""
-    store = region.store
-    store.delete("DBClusterAutomatedBackup", resource_id)
-    for item in store.all("DBClusterSnapshot"):
-        if item["DbClusterResourceId"] == resource_id and item["SnapshotType"] == "automated":
-            store.delete("DBClusterSnapshot", item["DBClusterSnapshotIdentifier"])
-            store.delete("Tags", item["DBClusterSnapshotArn"])
 
 
 def _clusters(region: Region) -> list[Document]:
