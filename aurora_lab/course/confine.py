@@ -30,11 +30,13 @@ from collections.abc import Callable
 from typing import Any
 
 Spec = dict[str, Any]
+Run = Callable[[Spec], int]
 
 TOO_MUCH_MEMORY, TOO_MANY_PROCESSES = 120, 121
 LOOK_SECONDS = 0.2
 END_SECONDS = 5.0
-PDEATHSIG, NO_NEW_PRIVILEGES, CHILD_SUBREAPER = 1, 38, 36
+MOST_FILES = 1 << 16
+PDEATHSIG, DUMPABLE, NO_NEW_PRIVILEGES, CHILD_SUBREAPER = 1, 4, 38, 36
 NEW_MOUNTS, NEW_UTS, NEW_IPC, NEW_PID, NEW_NET = 0x20000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
 READ_ONLY, NO_SETUID, NO_DEVICES, REMOUNT, BIND, RECURSIVE, PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
 DETACH = 2
@@ -52,28 +54,33 @@ def main() -> int:
 # Outside.
 
 
-def keep(spec: Spec) -> int:
-    """Start the command, confined, and end all of it when it is time. Returns the command's exit code."""
+def keep(spec: Spec, grader: int = 0, run: Run | None = None) -> int:
+    """Start the command, confined, and end all of it when it is time. Returns the command's exit code.
+
+    `grader` is the file that ends with the grader. `run` takes the place of exec: see `_become`.
+    """
     _prctl(CHILD_SUBREAPER, 1)
     if spec["namespaces"]:
         _call("unshare", NEW_MOUNTS | NEW_UTS | NEW_IPC | NEW_PID | NEW_NET)
     child = os.fork()
     if child == 0:
-        _or_exit(lambda: _first(spec))
+        _or_exit(lambda: _first(spec, grader, run))
     try:
         if spec["namespaces"]:
-            return _watch(child, spec, list, sys.stdin.fileno())  # its first process counts
-        return _watch(child, spec, lambda: _below(os.getpid()), sys.stdin.fileno())
+            return _watch(child, spec, list, grader)  # its first process counts
+        return _watch(child, spec, lambda: _below(os.getpid()), grader)
     finally:
         _end_all(child, spec)
 
 
-def _first(spec: Spec) -> int:
+def _first(spec: Spec, grader: int, run: Run | None) -> int:
     _prctl(PDEATHSIG, signal.SIGKILL)
+    if grader > 2:
+        os.close(grader)
     if not spec["namespaces"]:
-        _become(spec)
+        return _become(spec, run)
     _build_root(spec)
-    return inside(spec)
+    return inside(spec, run)
 
 
 def _watch(child: int, spec: Spec, population: Callable[[], list[int]], grader: int) -> int:
@@ -134,12 +141,12 @@ def _kill_all_of(uid: int) -> int:
 # Inside.
 
 
-def inside(spec: Spec) -> int:
+def inside(spec: Spec, run: Run | None = None) -> int:
     """Open the doors, start the command, count processes and memory. Returns the exit code for all of it."""
     grader = _open_doors(spec["doors"], spec["bridge"]) if spec["doors"] else None
     child = os.fork()
     if child == 0:
-        _or_exit(lambda: _become(spec))
+        _or_exit(lambda: _become(spec, run))
     return _watch(child, spec, _others, grader.fileno() if grader else -1)
 
 
@@ -169,8 +176,11 @@ def _open_doors(doors: list[list[Any]], bridge: str) -> socket.socket:
     return grader
 
 
-def _become(spec: Spec) -> int:
-    """Turn into the command: its limits, its user, its folder, none of our files."""
+def _become(spec: Spec, run: Run | None) -> int:
+    """Turn into the command: its limits, its user, its folder, none of our files.
+
+    With `run`, the command's program is loaded already: it is called in this process instead of executed anew.
+    """
     os.setsid()
     for name, most in spec["limits"]["each"].items():
         number = getattr(resource, f"RLIMIT_{name}")
@@ -187,8 +197,12 @@ def _become(spec: Spec) -> int:
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
         os.dup2(nothing, number)
-    os.closerange(3, 256)
-    os.execve(spec["command"][0], spec["command"], spec["environment"])
+    os.closerange(3, MOST_FILES)
+    if run is None:
+        os.execve(spec["command"][0], spec["command"], spec["environment"])
+    # As after an exec: a process that has changed its user would else be closed to itself, too.
+    _prctl(DUMPABLE, 1)
+    return run(spec)
 
 
 def _build_root(spec: Spec) -> None:

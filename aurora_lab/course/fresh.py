@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from aurora_lab.course.forked import ALONE, Shared
 from aurora_lab.course.surroundings import tools_folder
 from aurora_lab.region import client
 from aurora_lab.region.clock import DEFAULT_SCALE
@@ -35,7 +36,9 @@ class FreshRegion:
 
 
 @contextmanager
-def fresh_region(scale: float = DEFAULT_SCALE, runtime: str = "auto") -> Iterator[FreshRegion]:
+def fresh_region(
+    scale: float = DEFAULT_SCALE, runtime: str = "auto", shared: Shared = ALONE
+) -> Iterator[FreshRegion]:
     """Start a region with an empty home; end it and remove all that it made. Raises client.RegionError."""
     with tempfile.TemporaryDirectory(prefix="aurora-lab-", ignore_cleanup_errors=True) as folder:
         # The servers' user walks through it to its files when we are root.
@@ -43,7 +46,7 @@ def fresh_region(scale: float = DEFAULT_SCALE, runtime: str = "auto") -> Iterato
         home, workspace = Home(Path(folder) / "home"), Path(folder) / "work"
         workspace.mkdir()
         try:
-            info = client.start(home, runtime, scale)
+            info = client.start(home, runtime, scale, templates=shared.templates, launcher=shared.launcher())
             yield FreshRegion(home, info, workspace, Path(folder))
         finally:
             client.stop(home)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aurora_lab.course.forked import ALONE, Shared
 from aurora_lab.course.notebooks import LARGEST_BYTES
 from aurora_lab.region import client
 from aurora_lab.region.home import Home
@@ -73,11 +74,16 @@ class Options:
     prove: bool = False
     """The notebook is a solved one, and every known wrong answer is tried as well."""
 
+    shared: Shared = ALONE
+    """What it shares with other gradings."""
+
     def arguments(self) -> list[str]:
         """For the plugin."""
         found = ["--grade", f"--grade-runtime={self.runtime}", f"--grade-scale={self.scale}"]
         found += [f"--grade-sandbox={self.sandbox}", f"--grade-lesson={self.lesson}"]
         found += [f"--grade-until={self.until}", f"--grade-memory={self.memory}"]
+        found += [f"--grade-templates={self.shared.templates}"] if self.shared.templates else []
+        found += [f"--grade-forkserver={self.shared.server}"] if self.shared.server else []
         found += [f"--nbval-cell-timeout={self.cell_seconds}"] if self.cell_seconds else []
         return [*found, *(["--prove"] if self.prove else [])]
 

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from aurora_lab.course.forked import sharing
 from aurora_lab.course.grade import GradeError, Options, grade_batch
 from aurora_lab.course.grade_report import Submission
 
-AT_A_TIME = 5
+AT_A_TIME = 10
 """Notebooks for one process: it takes a second to start."""
 
 
@@ -27,13 +28,15 @@ def grade_class(
     size = max(1, min(AT_A_TIME, -(-len(notebooks) // jobs)))
     batches = [notebooks[start : start + size] for start in range(0, len(notebooks), size)]
 
-    def graded(batch: Sequence[Path]) -> list[Submission]:
-        found = _batch(batch, options)
-        for item in found:
-            done(item)
-        return found
+    with sharing(options.runtime) as shared, ThreadPoolExecutor(jobs) as pool:
+        together = replace(options, shared=shared)
 
-    with ThreadPoolExecutor(jobs) as pool:
+        def graded(batch: Sequence[Path]) -> list[Submission]:
+            found = _batch(batch, together)
+            for item in found:
+                done(item)
+            return found
+
         return [item for batch in pool.map(graded, batches) for item in batch]
 
 

@@ -31,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--grade-scale", type=float, default=10.0, help="the lab clock's scale")
     group.addoption("--grade-runtime", default="auto", help="auto, embedded or containers")
     group.addoption("--grade-memory", type=int, default=2048, help="MiB that one submission may take")
+    group.addoption("--grade-templates", type=Path, help="a folder with a cluster template, for all")
+    group.addoption("--grade-forkserver", type=Path, help="the socket of a fork server")
     group.addoption("--grade-sandbox", default="auto", help="auto, container, user or limits")
 
 

@@ -12,14 +12,17 @@ import json
 import os
 import shutil
 import stat
+import sysconfig
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from aurora_lab.course import aws_server
 from aurora_lab.course.bridge import Bridge
 from aurora_lab.course.exercises import Exercise, Lesson
+from aurora_lab.course.forked import PASSED_ON
 from aurora_lab.course.fresh import FreshRegion
 from aurora_lab.course.guest_desk import desk_file
 from aurora_lab.course.kernel import (
@@ -34,7 +37,6 @@ from aurora_lab.region.environment import enter
 from aurora_lab.region.home import Home
 
 LARGEST_RECORD = 1_000_000
-PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -63,12 +65,14 @@ class Guest:
             folder = Path(tempfile.mkdtemp(prefix="aurora-lab-", dir="/tmp"))
         folder.mkdir(exist_ok=True, mode=0o700)
         connection = write_connection(folder)
+        (folder / "bin").mkdir()
+        aws_server.install(folder / "bin", folder / "aws", Path(sysconfig.get_path("scripts")) / "aws")
         bridge = self._bridge(folder / "b") if self.sandbox.own_network else None
         for path in (folder, connection):
             self.sandbox.own(path)
         job = Job(
-            command=kernel_command(connection),
-            environment=self._environment(),
+            command=kernel_command(connection, folder / "aws"),
+            environment=self._environment(folder / "bin"),
             folder=self.work,
             writable=(self.share, folder),
             private=self._private,
@@ -113,11 +117,12 @@ class Guest:
     def _bridge(self, path: Path) -> Bridge:
         return Bridge(path, self._doors())
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, programs: Path) -> dict[str, str]:
         """Nothing of the grader's own environment but its language."""
         plain = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         plain |= {"PATH": SYSTEM_PATH, "HOME": str(self.work), "USER": "learner", "LOGNAME": "learner"}
         inside = enter(self.home, self.region.info, tools_folder(), plain, remember=False).apply(plain)
+        inside["PATH"] = f"{programs}{os.pathsep}{inside['PATH']}"
         return {**inside, "IPYTHONDIR": str(self.share / "ipython"), "PYTHONDONTWRITEBYTECODE": "1"}
 
 

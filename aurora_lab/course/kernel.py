@@ -55,9 +55,9 @@ def write_connection(folder: Path) -> Path:
     return file
 
 
-def kernel_command(connection: Path) -> list[str]:
-    """The command that runs a kernel of this Python."""
-    return [sys.executable, "-m", "ipykernel_launcher", "-f", str(connection)]
+def kernel_command(connection: Path, aws_socket: Path) -> list[str]:
+    """The command that runs a kernel of this Python, and beside it the AWS CLI's server."""
+    return [sys.executable, "-P", "-m", "aurora_lab.course.graded_kernel", str(connection), str(aws_socket)]
 
 
 class GradingKernel(RunningKernel):  # type: ignore[misc]

@@ -7,6 +7,7 @@ passwords and grants.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import urllib.error
@@ -85,11 +86,10 @@ class RegionView:
     @cached_property
     def _rds(self) -> Any:
         # botocore and not boto3, which takes half as long again to load: a learner waits for it.
-        session = botocore.session.Session()
         config = Config(
             connect_timeout=SECONDS, read_timeout=SECONDS, retries={"total_max_attempts": 1}, proxies={}
         )
-        return session.create_client(
+        return _session().create_client(
             "rds",
             region_name=self.info.region,
             endpoint_url=self.info.url,
@@ -221,6 +221,12 @@ class RegionView:
             raise RegionGoneError(
                 "The region does not answer. Start it again with `aurora-lab start` in a terminal."
             ) from error
+
+
+@functools.cache
+def _session() -> Any:
+    """It keeps the API's model, which takes longer to read than a check takes."""
+    return botocore.session.Session()
 
 
 def _json(text: bytes) -> Document:

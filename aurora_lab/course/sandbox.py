@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from aurora_lab.course import confine
+from aurora_lab.course.forked import ALONE, Shared
 from aurora_lab.course.spare_user import SpareUser, spare_user
 from aurora_lab.course.visible import hidden_folders, visible_paths
 from aurora_lab.runtime.base import RuntimeUnavailableError
@@ -133,10 +134,45 @@ def ended_by(code: int | None, limits: Limits) -> str:
     return known.get(code, f"It ended itself with the exit code {code}.")
 
 
+class Keeper(Protocol):
+    """The process above a kernel."""
+
+    def poll(self) -> int | None:
+        """Its exit code, once it has ended."""
+
+    def hang_up(self) -> None:
+        """Let it see that the grader has gone: it ends the kernel, and itself."""
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        """Its exit code, or None if it has not ended after `seconds`."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+class _Program:
+    """A keeper that was started as a program of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self.poll = process.poll
+        self.kill = process.kill
+
+    def hang_up(self) -> None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self._process.returncode
+
+
 class _Kept:
     """A kernel below a keeper process."""
 
-    def __init__(self, keeper: subprocess.Popen[bytes], limits: Limits) -> None:
+    def __init__(self, keeper: Keeper, limits: Limits) -> None:
         self._keeper = keeper
         self._limits = limits
 
@@ -147,12 +183,8 @@ class _Kept:
         return ended_by(self._keeper.poll(), self._limits)
 
     def end(self) -> None:
-        if self._keeper.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._keeper.stdin.close()
-        try:
-            self._keeper.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
+        self._keeper.hang_up()
+        if self._keeper.wait(END_SECONDS) is None:
             self._keeper.kill()
             self._keeper.wait()
 
@@ -160,8 +192,9 @@ class _Kept:
 class KeptSandbox:
     """The levels `user` and `limits`: a keeper process on this machine."""
 
-    def __init__(self, user: SpareUser | None, namespaces: bool) -> None:
+    def __init__(self, user: SpareUser | None, namespaces: bool, shared: Shared = ALONE) -> None:
         self._user = user
+        self._shared = shared
         self._namespaces = namespaces
         self.own_network = namespaces
         self.level = "user" if user else "limits"
@@ -201,18 +234,21 @@ class KeptSandbox:
             "bridge": str(job.bridge),
             "limits": job.limits.as_dict(count_users=self._user is not None),
         }
-        return _Kept(_keeper(spec, job.private), job.limits)
+        return _Kept(_keeper(spec, job.private, self._shared), job.limits)
 
     def close(self) -> None:
         if self._user:
             self._user.release()
 
 
-def _keeper(spec: Mapping[str, Any], private: Path) -> subprocess.Popen[bytes]:
+def _keeper(spec: Mapping[str, Any], private: Path, shared: Shared) -> Keeper:
     file = private / "keeper.json"
     file.write_text(json.dumps(spec))
     with (private / "keeper.log").open("ab") as log:
-        return subprocess.Popen(
+        child = shared.keep(file, log)
+        if child is not None:
+            return child
+        process = subprocess.Popen(
             [sys.executable, "-I", "-S", confine.__file__, "keep", str(file)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -221,33 +257,34 @@ def _keeper(spec: Mapping[str, Any], private: Path) -> subprocess.Popen[bytes]:
             start_new_session=True,
             env={},
         )
+    return _Program(process)
 
 
-def choose(asked: str = "auto") -> Sandbox:
+def choose(asked: str = "auto", shared: Shared = ALONE) -> Sandbox:
     """The sandbox of the level asked for; of the strongest that is possible here for `auto`.
 
-    Raises SandboxError.
+    Kernels are forked from the server in `shared`, where that can be. Raises SandboxError.
     """
     if asked not in ("auto", *LEVELS):
         raise SandboxError(f"There is no level {asked!r} of confinement. There are {', '.join(LEVELS)}.")
     refused = []
     for level in LEVELS if asked == "auto" else (asked,):
         try:
-            return _make(level)
+            return _make(level, shared)
         except SandboxError as error:
             refused.append(f"{level}: {error}")
     raise SandboxError("; ".join(refused))
 
 
-def _make(level: str) -> Sandbox:
+def _make(level: str, shared: Shared) -> Sandbox:
     if os.name != "posix":
         raise SandboxError("Grading needs Linux or macOS. On Windows, use WSL.")
     if level == "limits":
-        return KeptSandbox(None, namespaces=False)
+        return KeptSandbox(None, namespaces=False, shared=shared)
     if level == "user":
         if os.geteuid() != 0:
             raise SandboxError("only root can change to another user")
-        return _as_another_user()
+        return _as_another_user(shared)
     from aurora_lab.course.container_sandbox import ContainerSandbox  # noqa: PLC0415 - the engine's client is slow
 
     try:
@@ -256,7 +293,7 @@ def _make(level: str) -> Sandbox:
         raise SandboxError(str(error)) from error
 
 
-def _as_another_user() -> Sandbox:
+def _as_another_user(shared: Shared) -> Sandbox:
     user = spare_user()
     allowed = sys.platform == "linux" and not _refused(
         ["unshare", "--mount", "--pid", "--net", "--fork", "true"]
@@ -266,7 +303,7 @@ def _as_another_user() -> Sandbox:
         raise SandboxError(
             f"this machine allows no namespaces, and another user may not read {sys.executable} and aurora-lab"
         )
-    return KeptSandbox(user, namespaces=allowed)
+    return KeptSandbox(user, namespaces=allowed, shared=shared)
 
 
 def _refused(command: Sequence[str], uid: int | None = None) -> bool:

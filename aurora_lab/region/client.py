@@ -11,8 +11,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Protocol
 
 import psutil
 
@@ -27,6 +28,24 @@ ALREADY_RUNNING = 3
 """The exit code of a region whose home is taken."""
 
 Progress = Callable[[str], None]
+
+
+class RegionProcess(Protocol):
+    """A region's process while it starts."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """Where it says how far it is."""
+
+    def wait(self) -> int | None:
+        """Its exit code, once it has ended."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+Launcher = Callable[[Sequence[str], Path, Mapping[str, str], IO[bytes]], RegionProcess]
+"""Starts a region's process with the daemon's arguments, in a folder, with an environment; errors go to the file."""
 
 
 class RegionError(Exception):
@@ -50,8 +69,14 @@ def start(
     runtime: str = "auto",
     scale: float = DEFAULT_SCALE,
     progress: Progress = lambda _step: None,
+    *,
+    templates: Path | None = None,
+    launcher: Launcher | None = None,
 ) -> RegionInfo:
-    """Start the region if it does not run, and return once it is ready. Raises RegionError."""
+    """Start the region if it does not run, and return once it is ready. Raises RegionError.
+
+    `templates` holds the cluster template where others use it, too; see `Region`. `launcher` starts the process.
+    """
     deadline = time.monotonic() + START_SECONDS
     try:
         home.folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +88,9 @@ def start(
         info = running(home)
         if info is not None:
             return info
-        if _launch(home, runtime, scale, progress, deadline):
+        arguments = ["--home", str(home.folder), "--runtime", runtime, "--scale", str(scale)]
+        arguments += ["--templates", str(templates)] if templates else []
+        if _launch(home, arguments, launcher or as_program, progress, deadline):
             continue
         # Somebody else is starting (or stopping) the region on this home: wait for what comes of it.
         progress("waiting for a region that is being started")
@@ -129,10 +156,25 @@ def _call(info: RegionInfo, name: str, body: dict[str, Any] | None, seconds: flo
         raise RegionError(message) from None
 
 
-def _launch(home: Home, runtime: str, scale: float, progress: Progress, deadline: float) -> bool:
+def as_program(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], errors: IO[bytes]
+) -> RegionProcess:
+    """Start a region's process as a program of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "aurora_lab.region.daemon", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env=dict(environment),
+        cwd=folder,
+        start_new_session=True,
+    )
+
+
+def _launch(
+    home: Home, arguments: Sequence[str], launcher: Launcher, progress: Progress, deadline: float
+) -> bool:
     """Start the process and follow it until it is ready. False if the home is taken. Raises RegionError."""
-    command = [sys.executable, "-m", "aurora_lab.region.daemon"]
-    command += ["--home", str(home.folder), "--runtime", runtime, "--scale", str(scale)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "AWS_"))}
     # With a memory arena for each of its many threads, glibc would keep several times what is in use.
     environment.setdefault("MALLOC_ARENA_MAX", "2")
@@ -143,15 +185,7 @@ def _launch(home: Home, runtime: str, scale: float, progress: Progress, deadline
             f"The home {home.folder} cannot be written ({error.strerror}). Choose another one with --home."
         ) from error
     with errors:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=environment,
-            cwd=home.folder,
-            start_new_session=True,
-        )
+        process = launcher(arguments, home.folder, environment, errors)
     assert process.stdout is not None
     # A region that hangs while it starts must not hang its starter.
     guard = threading.Timer(max(0.0, deadline - time.monotonic()), process.kill)
@@ -166,7 +200,8 @@ def _launch(home: Home, runtime: str, scale: float, progress: Progress, deadline
                 if not message.get("running"):
                     failure = message.get("error", failure)
                 if message.get("ready"):
-                    process.returncode = 0  # It goes on by itself: nothing is to be waited for.
+                    if isinstance(process, subprocess.Popen):
+                        process.returncode = 0  # It goes on by itself: nothing is to be waited for.
                     return True
     finally:
         guard.cancel()

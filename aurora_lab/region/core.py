@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from aurora_lab.cluster.database import DatabasePlane
@@ -80,15 +81,16 @@ class Region:
     servers agree with them. Each method may be called from any thread.
     """
 
-    def __init__(self, home: Home, runtime: Runtime, scale: float) -> None:
+    def __init__(self, home: Home, runtime: Runtime, scale: float, templates: Path | None = None) -> None:
+        """Where other regions use the same `templates`, nothing is made there ahead of time."""
         self.home = home
         self.runtime = runtime
         self.store = Store(home.state)
         self.identity: Identity = load_identity(self.store)
         self.clock = LabClock(scale)
         self.changed = threading.Condition()
-        self.template = Template(runtime, home.data / "template")
-        self.spares = Spares(self.template)
+        self.template = Template(runtime, templates or home.data / "template")
+        self.spares = Spares(self.template) if templates is None else None
         self.zone = Zone()
         self.journal = Journal()
         self.resolver = NotingResolver(self.journal, self.zone, lambda: self.clock.real(DNS_TTL_SECONDS))
@@ -250,7 +252,8 @@ class Region:
                 self.wake_database(instance["_lab"]["plane"])
         self.touch()
         self.keeper.start()
-        self.spares.start()
+        if self.spares is not None:
+            self.spares.start()
 
     def close(self, stop_servers: bool = True) -> None:
         """Stop the workers and the router; with `stop_servers`, every server too, cleanly."""
@@ -260,7 +263,8 @@ class Region:
         self.keeper.finish()
         for worker in workers:
             worker.finish(stop_servers)
-        self.spares.close()
+        if self.spares is not None:
+            self.spares.close()
         self.router.close()
         self.runtime.close()
         self.store.close()

@@ -50,11 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--runtime", default="auto", choices=["auto", "embedded", "containers"])
     parser.add_argument("--scale", type=float, default=DEFAULT_SCALE)
+    parser.add_argument("--templates", type=Path, help="where a cluster template lies that others use too")
     options = parser.parse_args(arguments)
     home = Home(options.home.absolute())
     try:
         _log_to(home)
-        run(home, options.runtime, options.scale)
+        run(home, options.runtime, options.scale, options.templates)
     except AlreadyRunningError:
         say(error=f"A region already runs on {home.folder}.", running=True)
         return 3
@@ -85,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def run(home: Home, runtime_name: str, scale: float) -> None:
+def run(home: Home, runtime_name: str, scale: float, templates: Path | None = None) -> None:
     """Hold the home's lock, open the region, serve, and close it when told to stop."""
     lock = FileLock(home.lock_file, timeout=0)
     try:
@@ -102,7 +103,7 @@ def run(home: Home, runtime_name: str, scale: float) -> None:
         say(step="finding PostgreSQL")
         runtime, reason = choose(runtime_name, home.folder)
         runtime.make_folder(home.data)
-        region = Region(home, runtime, scale)
+        region = Region(home, runtime, scale, templates)
         stack.callback(region.close)
         say(step=f"starting the region ({reason})")
         region.open()

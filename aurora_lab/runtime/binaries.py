@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -216,6 +217,11 @@ def _reachable(binaries: Binaries, candidate: _Candidate) -> Binaries:
 
 def fingerprint(tree: Path) -> str:
     """Short digest of what is in the tree, by names and sizes: another build of a version is another tree."""
+    return _fingerprint(tree, tree.stat().st_ctime_ns)
+
+
+@functools.cache
+def _fingerprint(tree: Path, _changed: int) -> str:
     digest = hashlib.sha256()
     for path in sorted(tree.rglob("*")):
         if path.is_file():
