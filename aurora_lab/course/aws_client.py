@@ -32,9 +32,12 @@ def main(server: str, aws: str) -> None:
 
 
 def _set_from_the_start() -> bool:
-    """Whether the environment tells Python or the AWS CLI things that they look at when they start."""
+    """Whether Python or the AWS CLI would see something here that they look at when they start."""
     beginnings = ("PYTHON", "BOTO", "AWS_DATA_PATH", "AWS_NEW_")
-    return any(name.startswith(beginnings) and name != "PYTHONDONTWRITEBYTECODE" for name in os.environ)
+    if any(name.startswith(beginnings) and name != "PYTHONDONTWRITEBYTECODE" for name in os.environ):
+        return True
+    # A learner's own aliases, models and sessions.
+    return os.path.exists(os.path.expanduser("~/.aws"))
 
 
 def _connect(server: str) -> _socket.socket | None:

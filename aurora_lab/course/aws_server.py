@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -31,6 +32,8 @@ READ_SECONDS = 5.0
 LONGEST_FIRST_LINE = 200
 """Of a script: some systems cut it off there."""
 LENGTH_BYTES = 12
+SETTINGS = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 FILES = 4
 """Input, output, errors, and the folder that the caller is in."""
 
@@ -64,25 +67,37 @@ class Cli:
 
     modules: dict[str, ModuleType]
     finders: list[Any]
+    driver: Any
+    """What a call begins with where no settings are on file, made once; it has RDS's model in memory."""
 
-    def enter(self) -> None:
-        """Make this process the AWS CLI's."""
+    def run(self, environment: Mapping[str, str]) -> int:
+        """Make this process the AWS CLI's, and run it. Returns the exit code."""
         _take_out()
         sys.modules.update(self.modules)
         sys.meta_path[:] = self.finders
+        # What the CLI sets when it is imported.
+        os.environ["AWS_DATA_PATH"] = str(Path(str(sys.modules["awscli"].__file__)).parent / "data")
+        program: Any = sys.modules["awscli.clidriver"]
+        if _no_settings(environment):
+            program.create_clidriver = lambda: self.driver
+        return int(program.main())
 
 
 @functools.cache
 def load() -> Cli:
-    """Import the AWS CLI and what it imports on its way to a command; for the rest, nothing has changed then."""
+    """Import the AWS CLI and read what a call for RDS reads; for the rest, nothing has changed then."""
     others, finders, environment = _take_out(), list(sys.meta_path), dict(os.environ)
+    os.environ.update(dict.fromkeys(SETTINGS, os.devnull))  # nobody's settings
     try:
         from awscli import clidriver  # type: ignore[import-untyped] # noqa: PLC0415
 
-        # Made with no settings of anybody, and thrown away.
         driver = clidriver.create_clidriver()
-        driver._get_command_table()["rds"].create_help_command()
-        return Cli(_take_out(), list(sys.meta_path))
+        driver._get_command_table()
+        loader = driver.session.get_component("data_loader")
+        loader.load_data_with_path("endpoints")
+        for kind in ("service-2", "waiters-2", "paginators-1", "endpoint-rule-set-1"):
+            loader.load_service_model("rds", kind)
+        return Cli(_take_out(), list(sys.meta_path), driver)
     finally:
         _take_out()
         sys.modules.update(others)
@@ -91,9 +106,21 @@ def load() -> Cli:
         os.environ.update(environment)
 
 
+def _no_settings(environment: Mapping[str, str]) -> bool:
+    """Whether the AWS CLI finds its files of settings empty or missing, as in the lab."""
+    files = [Path(environment.get(name, "")) for name in SETTINGS]
+    if any(name in environment for name in PROFILES) or not all(name in environment for name in SETTINGS):
+        return False
+    return not any(file.exists() and file.stat().st_size for file in files)
+
+
 def _take_out() -> dict[str, ModuleType]:
     """Let nobody find the modules that the AWS CLI has of its own."""
-    names = [name for name in sys.modules if name.partition(".")[0] in ("awscli", "botocore", "s3transfer", "boto3")]
+    names = [
+        name
+        for name in sys.modules
+        if name.partition(".")[0] in ("awscli", "botocore", "s3transfer", "boto3")
+    ]
     return {name: sys.modules.pop(name) for name in names}
 
 
@@ -204,12 +231,9 @@ def _aws(request: Request, given: list[int]) -> int:
     tempfile.tempdir = None
     with contextlib.suppress(OSError):
         Path("/proc/self/comm").write_text("aws")
-    load().enter()
-    # What the CLI sets when it is imported.
-    os.environ["AWS_DATA_PATH"] = str(Path(str(sys.modules["awscli"].__file__)).parent / "data")
     sys.argv = ["aws", *request.arguments]
     _open_streams()
-    return int(sys.modules["awscli.clidriver"].main())
+    return load().run(request.environment)
 
 
 def _open_streams() -> None:

@@ -205,6 +205,17 @@ def _become(spec: Spec, run: Run | None) -> int:
     return run(spec)
 
 
+def own_mounts() -> None:
+    """What this process and its children mount from now on, nobody else sees, and it ends with them. For root."""
+    _call("unshare", NEW_MOUNTS)
+    _mount("none", "/", flags=RECURSIVE | PRIVATE)
+
+
+def mount_memory(folder: str, size: int) -> None:
+    """Mount a file system in memory, of `size` bytes at most. For root."""
+    _mount("tmpfs", folder, "tmpfs", NO_SETUID | NO_DEVICES, f"mode=0700,size={size}")
+
+
 def _build_root(spec: Spec) -> None:
     """A file system of which only what the command needs is there, nearly all of it read-only."""
     root = spec["root"]

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from aurora_lab.cluster.template import Template
 from aurora_lab.cluster.types import ClusterError
 from aurora_lab.region import client
@@ -25,6 +27,10 @@ from aurora_lab.runtime.select import choose
 
 PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
 """What children cannot be given later: it holds from Python's start on."""
+REGION_BYTES = 1 << 30
+"""What a graded region's servers may hold, where it is held in memory. Lessons need a quarter of it."""
+ROOM_BYTES = 4 * REGION_BYTES
+"""Memory that must be free for that."""
 START_SECONDS = 60.0
 END_SECONDS = 10.0
 
@@ -122,7 +128,12 @@ class Shared:
         self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], errors: IO[bytes]
     ) -> client.RegionProcess:
         assert self.server is not None
-        request = {"region": list(arguments), "environment": dict(environment), "folder": str(folder)}
+        request = {
+            "region": list(arguments),
+            "environment": dict(environment),
+            "folder": str(folder),
+            "memory": REGION_BYTES if psutil.virtual_memory().available > ROOM_BYTES else 0,
+        }
         reading, writing = os.pipe()
         try:
             child = Child(self.server, request, (writing, errors.fileno()))
@@ -178,6 +189,7 @@ def _fork_server(folder: Path) -> Iterator[Path | None]:
             # What would hold from Python's start on, or glibc's; nothing that a submission must not find.
             env={
                 "MALLOC_ARENA_MAX": "2",
+                "HOME": str(folder),
                 **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
             },
             start_new_session=True,

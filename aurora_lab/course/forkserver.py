@@ -5,7 +5,8 @@ and never learns what it is asked: each connection is read by a child, so that n
 what an earlier one was told. A child is asked for by one JSON object a line, with files sent along:
 
     {"keep": SPEC}                                        a confined kernel; file: for errors
-    {"region": […], "environment": {…}, "folder": …}      a region; files: for its output, for errors
+    {"region": […], "environment": {…}, "folder": HOME,   a region; files: for its output, for errors
+     "memory": BYTES}
 
 It answers with its process id, and at its end with its exit code, each on a line. A kernel ends when its connection
 does. The server ends with its standard input.
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from aurora_lab.course import confine
+from aurora_lab.region.home import Home
 from aurora_lab.runtime.base import RuntimeUnavailableError
 
 BACKLOG = 64
@@ -126,7 +128,20 @@ def _region(request: Request) -> int:
 
     _enter(request["environment"])
     os.chdir(request["folder"])
+    if request["memory"] and os.geteuid() == 0:
+        _hold_in_memory(Home(Path(request["folder"])).data, request["memory"])
     return daemon.main(request["region"])
+
+
+def _hold_in_memory(folder: Path, size: int) -> None:
+    """Have a folder in memory, for this process and its children only: it goes with the last of them.
+
+    At most `size` bytes fit, so that nobody's rows fill the machine. Where that is not allowed, it stays on disk.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
+        confine.own_mounts()
+        confine.mount_memory(str(folder), size)
 
 
 def _as_module(command: list[str]) -> confine.Run | None:
