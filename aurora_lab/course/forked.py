@@ -70,6 +70,10 @@ class Child:
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)
 
+    def let_go(self) -> None:
+        """Close the connection, whose end a region does not look at."""
+        self._connection.close()
+
     def kill(self) -> None:
         """End it at once."""
         with contextlib.suppress(ProcessLookupError):
@@ -84,6 +88,7 @@ class Child:
                 return None
             except (OSError, ValueError):  # it could not say
                 self._code = -signal.SIGKILL
+            self._connection.close()
         return self._code
 
     def _line(self) -> int:
@@ -101,8 +106,7 @@ class ForkedRegion:
 
     def __init__(self, child: Child, stdout: IO[bytes]) -> None:
         self.stdout = stdout
-        self.kill = child.kill
-        self.wait = child.wait
+        self.wait, self.kill, self.let_go = child.wait, child.kill, child.let_go
 
 
 @dataclass(frozen=True, slots=True)

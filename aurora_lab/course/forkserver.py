@@ -129,11 +129,11 @@ def _region(request: Request) -> int:
     _enter(request["environment"])
     os.chdir(request["folder"])
     if request["memory"] and os.geteuid() == 0:
-        _hold_in_memory(Home(Path(request["folder"])).data, request["memory"])
+        hold_in_memory(Home(Path(request["folder"])).data, request["memory"])
     return daemon.main(request["region"])
 
 
-def _hold_in_memory(folder: Path, size: int) -> None:
+def hold_in_memory(folder: Path, size: int) -> None:
     """Have a folder in memory, for this process and its children only: it goes with the last of them.
 
     At most `size` bytes fit, so that nobody's rows fill the machine. Where that is not allowed, it stays on disk.

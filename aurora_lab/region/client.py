@@ -43,6 +43,9 @@ class RegionProcess(Protocol):
     def kill(self) -> None:
         """End it."""
 
+    def let_go(self) -> None:
+        """It goes on by itself: nothing is to be waited for."""
+
 
 Launcher = Callable[[Sequence[str], Path, Mapping[str, str], IO[bytes]], RegionProcess]
 """Starts a region's process with the daemon's arguments, in a folder, with an environment; errors go to the file."""
@@ -156,11 +159,22 @@ def _call(info: RegionInfo, name: str, body: dict[str, Any] | None, seconds: flo
         raise RegionError(message) from None
 
 
+class _Program:
+    """A region's process as a program of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self.stdout, self.wait, self.kill = process.stdout, process.wait, process.kill
+
+    def let_go(self) -> None:
+        self._process.returncode = 0
+
+
 def as_program(
     arguments: Sequence[str], folder: Path, environment: Mapping[str, str], errors: IO[bytes]
 ) -> RegionProcess:
     """Start a region's process as a program of its own."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "aurora_lab.region.daemon", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -169,6 +183,7 @@ def as_program(
         cwd=folder,
         start_new_session=True,
     )
+    return _Program(process)
 
 
 def _launch(
@@ -200,8 +215,7 @@ def _launch(
                 if not message.get("running"):
                     failure = message.get("error", failure)
                 if message.get("ready"):
-                    if isinstance(process, subprocess.Popen):
-                        process.returncode = 0  # It goes on by itself: nothing is to be waited for.
+                    process.let_go()
                     return True
     finally:
         guard.cancel()

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from aurora_lab.course.forked import Shared
 from aurora_lab.course.grade import Batch, Options, Result, grade_batch
 from aurora_lab.course.sandbox import SandboxError, choose
 from submissions import FILES, FRAMES, HONEST
@@ -38,12 +39,14 @@ def level() -> str:
 
 
 @pytest.fixture(scope="session")
-def batches(level: str, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[list[str], Batch]]:
+def batches(
+    level: str, shared: Shared, tmp_path_factory: pytest.TempPathFactory
+) -> list[tuple[list[str], Batch]]:
     """All submissions, dealt out to processes: most of the time one waits for something."""
     folder = tmp_path_factory.mktemp("submissions")
     names = [name for name, item in CORPUS.items() if level == "user" or not item.needs_user]
     hands = [names[place::PROCESSES] for place in range(PROCESSES)]
-    options = replace(OPTIONS, sandbox=level)
+    options = replace(OPTIONS, sandbox=level, shared=shared)
 
     def graded(hand: list[str]) -> tuple[list[str], Batch]:
         return hand, grade_batch([_written(folder, name) for name in hand], options)

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from aurora_lab.course.bridge import Bridge
+from aurora_lab.course.forked import ALONE
 from aurora_lab.course.guest import read_claim
 from aurora_lab.course.places import find_places
 from aurora_lab.course.sandbox import Job, Limits, Sandbox, SandboxError, choose
@@ -52,12 +53,23 @@ pathlib.Path(sys.argv[1]).write_text(json.dumps(seen))
 """
 
 
-@pytest.fixture(params=["limits", "user", pytest.param("container", marks=pytest.mark.containers)])
+@pytest.fixture(
+    params=[
+        "limits",
+        "user",
+        "limits forked",
+        "user forked",
+        pytest.param("container", marks=pytest.mark.containers),
+    ]
+)
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    if request.param == "container" and (why := request.getfixturevalue("no_engine")):
+    level, _, forked = request.param.partition(" ")
+    if level == "container" and (why := request.getfixturevalue("no_engine")):
         pytest.skip(f"containers cannot run here: {why}")
+    if forked and sys.platform != "linux":
+        pytest.skip("there is no fork server here")
     try:
-        found = choose(request.param)
+        found = choose(level, request.getfixturevalue("shared") if forked else ALONE)
     except SandboxError as error:
         pytest.skip(f"not possible here: {error}")
     yield found
