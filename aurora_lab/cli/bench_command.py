@@ -20,8 +20,14 @@ WHAT = ("lab", "grade")
 @click.option(
     "--count", type=click.IntRange(1, 1000), default=20, help="For grade: submissions (default 20)."
 )
+@click.option(
+    "--sandbox",
+    type=click.Choice(("auto", "container", "user", "limits")),
+    default="auto",
+    help="For grade: how ours are kept apart.",
+)
 @home_option
-def bench_command(what: str, as_json: bool, count: int) -> None:
+def bench_command(what: str, as_json: bool, count: int, sandbox: str) -> None:
     """Measure the lab on this machine, each figure beside its floor.
 
     It works on regions of its own, in a temporary folder, and takes about a minute. `bench grade` grades
@@ -30,7 +36,7 @@ def bench_command(what: str, as_json: bool, count: int) -> None:
     if what == "grade":
         from aurora_lab.cli.bench_grade import run  # noqa: PLC0415 - it knows all of the grading
 
-        sys.exit(run(count, as_json))
+        sys.exit(run(count, as_json, sandbox))
     try:
         bench = importlib.import_module(MODULE)
     except ModuleNotFoundError as error:

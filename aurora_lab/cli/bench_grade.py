@@ -1,8 +1,10 @@
 """`aurora-lab bench grade`: submissions of lesson 05 graded by us, by nbgrader and by otter, in one run.
 
 All three execute the same cells of the same solved notebook on real databases. The other two are given what
-they do not have: a region that runs already (the lesson cleans up behind itself, so that the next submission
-finds it empty). They run a submission in the grader's own user, and let the notebook's own check decide.
+they do not have: a region that runs already, held in memory as ours are (the lesson cleans up behind itself, so that
+the next submission finds it empty). They run a submission in the grader's own user, start each kernel and each
+`aws` anew, and let the notebook's own check decide. Ours gives each submission a region and a user of its own,
+forks kernels and `aws` from processes that have loaded them, and grades some at a time; the others do one at a time.
 """
 
 from __future__ import annotations
@@ -22,14 +24,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 from rich.console import Console
 from rich.table import Table
 
 from aurora_lab.course import notebooks
 from aurora_lab.course.bytecode import compile_packages
+from aurora_lab.course.forked import sharing
 from aurora_lab.course.fresh import fresh_region
 from aurora_lab.course.grade import Options
-from aurora_lab.course.grade_class import grade_class
+from aurora_lab.course.grade_class import at_a_time, grade_class
 from aurora_lab.course.lab import RAISE_VARIABLE
 from aurora_lab.course.places import find_places
 
@@ -39,6 +43,7 @@ STARTS = 3
 SCALE = 1000.0
 """The lab clock's, for all three: no lesson's waiting is measured."""
 OTTER = "otter-grader==7.0.0"
+OTHERS = "region shared, already running; aws started anew"
 TIMES = 3
 """The promise."""
 LONGEST_SECONDS = 3600.0
@@ -57,6 +62,8 @@ class Figure:
     """For one submission, of the whole run."""
     points: float
     """Of each submission, on average: all three must have come to the same."""
+    cpu: float
+    """Processor seconds for one submission: of the whole machine, whoever else worked on it."""
     note: str = ""
 
     @property
@@ -65,14 +72,16 @@ class Figure:
         return 60.0 / self.seconds
 
 
-def measure(count: int = SUBMISSIONS, jobs: int | None = None) -> list[Figure]:
+def measure(count: int = SUBMISSIONS, sandbox: str = "auto") -> list[Figure]:
     """Ours first, then the others; one that is not to be had here is left out and says so on standard error."""
-    jobs = jobs or os.cpu_count() or 1
-    compile_packages()  # for all three alike
-    figures = ours(count, jobs)
+    # For all three alike: an installation that is used has its bytecode.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    compile_packages()
+    figures = ours(count, at_a_time(), sandbox)
     with (
         tempfile.TemporaryDirectory(prefix="aurora-lab-bench-") as name,
-        fresh_region(SCALE, "embedded") as region,
+        sharing("embedded") as shared,
+        fresh_region(SCALE, "embedded", shared) as region,
     ):
         environment = region.environment()
         others: tuple[Callable[[Path, Mapping[str, str], int], Figure], ...] = (nbgrader, otter)
@@ -86,26 +95,31 @@ def measure(count: int = SUBMISSIONS, jobs: int | None = None) -> list[Figure]:
     return figures
 
 
-def ours(count: int, jobs: int) -> list[Figure]:
+def ours(count: int, jobs: int, sandbox: str) -> list[Figure]:
     """With the start of a region for each submission, and what is left when that is taken off."""
-    started = []
-    for _ in range(STARTS):
-        begun = time.perf_counter()
-        with fresh_region(SCALE, "embedded"):
-            pass
-        started.append(time.perf_counter() - begun)
-    start = sorted(started)[STARTS // 2] / jobs
-    options = Options(lesson=LESSON, runtime="embedded", scale=SCALE)
-    begun = time.perf_counter()
-    graded = grade_class([_solved()] * count, options, jobs)
-    took = (time.perf_counter() - begun) / count
+    starts = []
+    with sharing("embedded") as shared:
+        for _ in range(STARTS):
+            with _Watch() as start, fresh_region(SCALE, "embedded", shared):
+                pass
+            starts.append(start)
+    start = sorted(starts, key=lambda item: item.seconds)[STARTS // 2]
+    options = Options(lesson=LESSON, runtime="embedded", scale=SCALE, sandbox=sandbox)
+    with _Watch() as watch:
+        graded = grade_class([_solved()] * count, options, jobs)
     if trouble := [item.trouble for item in graded if item.trouble]:
         raise NotMeasuredError(trouble[0])
     points = sum(item.points for item in graded) / count
-    sandbox = graded[0].sandbox
+    seconds, cpu, kept = watch.seconds / count, watch.cpu / count, graded[0].sandbox
     return [
-        Figure(f"ours, a region for each, {jobs} at a time", took, points, sandbox),
-        Figure("ours, without starting and stopping regions", took - start, points, sandbox),
+        Figure(f"ours, a region for each, {jobs} at a time", seconds, points, cpu, kept),
+        Figure(
+            "ours, without starting and stopping regions",
+            seconds - start.seconds / jobs,
+            points,
+            cpu - start.cpu,
+            kept,
+        ),
     ]
 
 
@@ -132,11 +146,12 @@ def nbgrader(folder: Path, environment: Mapping[str, str], count: int) -> Figure
         submitted = folder / "submitted" / f"learner{number:02}" / "lesson"
         submitted.mkdir(parents=True)
         (submitted / _solved().name).write_text(notebooks.dumps(released))
-    took = _run([*command, "autograde", "lesson"], folder, inside) / count
+    with _Watch() as watch:
+        _run([*command, "autograde", "lesson"], folder, inside)
     _run([*command, "export"], folder, inside)
     with (folder / "grades.csv").open() as file:
         scores = [float(row["score"]) for row in csv.DictReader(file)]
-    return Figure("nbgrader autograde", took, sum(scores) / count, "region shared, already running")
+    return Figure("nbgrader autograde", watch.seconds / count, sum(scores) / count, watch.cpu / count, OTHERS)
 
 
 def otter(folder: Path, environment: Mapping[str, str], count: int) -> Figure:
@@ -150,16 +165,18 @@ def otter(folder: Path, environment: Mapping[str, str], count: int) -> Figure:
     inside = {name: value for name, value in inside.items() if name != "VIRTUAL_ENV"}
     submission, grader = _for_otter(folder)
     _run([*command, "otter", "--version"], folder, inside)
-    took = 0.0
     scores = []
+    with _Watch() as watch:
+        for number in range(count):
+            out = folder / f"out{number}"
+            out.mkdir()
+            call = [*command, "otter", "run", "--no-logo", "-a", str(grader), "-o", str(out), str(submission)]
+            _run(call, folder, inside)
     for number in range(count):
         out = folder / f"out{number}"
-        out.mkdir()
-        call = [*command, "otter", "run", "--no-logo", "-a", str(grader), "-o", str(out), str(submission)]
-        took += _run(call, folder, inside)
         found: dict[str, Any] = json.loads((out / "results.json").read_text())
         scores.append(sum(item["score"] for item in found["tests"] if "score" in item))
-    return Figure("otter run", took / count, sum(scores) / count, "region shared, already running")
+    return Figure("otter run", watch.seconds / count, sum(scores) / count, watch.cpu / count, OTHERS)
 
 
 def _for_otter(folder: Path) -> tuple[Path, Path]:
@@ -191,9 +208,28 @@ def _solved() -> Path:
     return find_places().source(LESSON).with_suffix(".ipynb")
 
 
-def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> float:
-    """Seconds that a command takes. Raises NotMeasuredError where it fails."""
-    begun = time.perf_counter()
+class _Watch:
+    """Measures a block: seconds, and the processor seconds that the machine spent meanwhile."""
+
+    seconds = 0.0
+    cpu = 0.0
+
+    def __enter__(self) -> _Watch:
+        self._begun, self._spent = time.perf_counter(), _spent()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds, self.cpu = time.perf_counter() - self._begun, _spent() - self._spent
+
+
+def _spent() -> float:
+    """Processor seconds that this machine has spent since it started."""
+    times = psutil.cpu_times()
+    return float(times.user + times.system + getattr(times, "nice", 0.0))
+
+
+def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+    """Run a command to its end. Raises NotMeasuredError where it fails."""
     try:
         done = subprocess.run(
             command,
@@ -210,12 +246,11 @@ def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise NotMeasuredError(" ".join(said[-3:]))
-    return time.perf_counter() - begun
 
 
-def run(count: int = SUBMISSIONS, as_json: bool = False) -> int:
+def run(count: int = SUBMISSIONS, as_json: bool = False, sandbox: str = "auto") -> int:
     """Measure and print. Returns 0 where ours is at least `TIMES` as fast as each other tool, else 1."""
-    figures = measure(count)
+    figures = measure(count, sandbox)
     mine, others = figures[0], figures[2:]
     kept = bool(others) and all(other.seconds >= TIMES * mine.seconds for other in others)
     if as_json:
@@ -224,11 +259,18 @@ def run(count: int = SUBMISSIONS, as_json: bool = False) -> int:
         )
         return 0 if kept else 1
     table = Table(title=f"{count} submissions of lesson {LESSON}", title_justify="left")
-    for title in ("how", "a minute", "s each", "ours is", "points", ""):
+    for title in ("how", "a minute", "s each", "CPU s each", "ours is", "points", ""):
         table.add_column(title, justify="left" if title in ("how", "") else "right")
     for item in figures:
         ratio = f"{item.seconds / mine.seconds:.2f} x as fast" if item in others else ""
-        cells = [f"{item.per_minute:.1f}", f"{item.seconds:.1f}", ratio, f"{item.points:g}", item.note]
+        cells = [
+            f"{item.per_minute:.1f}",
+            f"{item.seconds:.1f}",
+            f"{item.cpu:.1f}",
+            ratio,
+            f"{item.points:g}",
+            item.note,
+        ]
         table.add_row(item.how, *cells)
     Console().print(table)
     click.echo(f"Promise: at least {TIMES} x as fast as each other tool: {'kept' if kept else 'NOT KEPT'}.")

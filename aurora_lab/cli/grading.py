@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from aurora_lab.cli.failure import LabError
 from aurora_lab.cli.options import RUNTIMES
 from aurora_lab.course.bytecode import compile_packages
 from aurora_lab.course.grade import Options
-from aurora_lab.course.grade_class import grade_class
+from aurora_lab.course.grade_class import at_a_time, grade_class
 from aurora_lab.course.grade_report import Submission, write_reports
 from aurora_lab.course.sandbox import LEVELS, SandboxError, choose
 
@@ -42,7 +41,10 @@ SCALE = 100.0
     "--memory", type=click.IntRange(256), default=2048, help="MiB for one submission (default 2048)."
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, 64), default=None, help="Notebooks at a time (default: processors)."
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=None,
+    help="Notebooks at a time (default: 3 for 2 processors).",
 )
 @click.option("--need", type=click.IntRange(0), default=0, help="Exit code 1 where one has fewer points.")
 def grade_command(
@@ -78,7 +80,7 @@ def grade_command(
         cell_seconds=cell_seconds,
         memory=memory,
     )
-    graded = grade_class(found, options, jobs or os.cpu_count() or 1, _show)
+    graded = grade_class(found, options, jobs or at_a_time(), _show)
     if report is not None:
         write_reports(report, graded)
         click.echo(f"The grades are in {report}.", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,8 +12,14 @@ from aurora_lab.course.forked import sharing
 from aurora_lab.course.grade import GradeError, Options, grade_batch
 from aurora_lab.course.grade_report import Submission
 
-AT_A_TIME = 10
+IN_ONE_PROCESS = 10
 """Notebooks for one process: it takes a second to start."""
+
+
+def at_a_time() -> int:
+    """How many notebooks at a time: half as many again as processors, since each waits now and then."""
+    processors = os.cpu_count() or 1
+    return processors + (processors + 1) // 2
 
 
 def grade_class(
@@ -25,7 +32,7 @@ def grade_class(
 
     Raises nothing for a single notebook: what goes wrong is said in its `trouble`.
     """
-    size = max(1, min(AT_A_TIME, -(-len(notebooks) // jobs)))
+    size = max(1, min(IN_ONE_PROCESS, -(-len(notebooks) // jobs)))
     batches = [notebooks[start : start + size] for start in range(0, len(notebooks), size)]
 
     with sharing(options.runtime) as shared, ThreadPoolExecutor(jobs) as pool:
