@@ -16,7 +16,7 @@ from aurora_lab.cluster.plane import ClusterPlane
 from aurora_lab.cluster.spares import Spares
 from aurora_lab.cluster.template import Template
 from aurora_lab.endpoints.certificates import Authority
-from aurora_lab.endpoints.router import Router
+from aurora_lab.endpoints.router import PortTakenError, Router
 from aurora_lab.endpoints.zone import Zone
 from aurora_lab.region.addresses import records
 from aurora_lab.region.clock import LabClock, timestamp
@@ -27,7 +27,7 @@ from aurora_lab.region.home import Home
 from aurora_lab.region.identity import Identity, load_identity
 from aurora_lab.region.journal import Journal, NotingResolver
 from aurora_lab.region.lifecycle import next_step
-from aurora_lab.region.ports import free_server_port, is_free, router_address
+from aurora_lab.region.ports import ADDRESSES_TRIED, free_server_port, is_free, router_address
 from aurora_lab.region.replica_lag import replica_lag
 from aurora_lab.region.snapshot_keeper import SnapshotKeeper
 from aurora_lab.region.store import Document, Store
@@ -238,8 +238,7 @@ class Region:
         self._end_strays()
         kept = self.store.get("Region", "router")
         preferred = (kept["host"], kept["port"]) if kept else None
-        self.router_address = router_address(preferred)
-        self.router.start(*self.router_address)
+        self._listen(preferred)
         for port in self._own_ports() - set(self.router.ports()):
             # One that somebody else has taken meanwhile is left to them; the default port leads there too.
             if is_free(self.router_address[0], port):
@@ -254,6 +253,17 @@ class Region:
         self.keeper.start()
         if self.spares is not None:
             self.spares.start()
+
+    def _listen(self, preferred: tuple[str, int] | None) -> None:
+        """Start the router. An address that another region takes in the same moment is left to it."""
+        for left in reversed(range(ADDRESSES_TRIED)):
+            self.router_address = router_address(preferred)
+            try:
+                self.router.start(*self.router_address)
+                return
+            except PortTakenError:
+                if left == 0:
+                    raise
 
     def close(self, stop_servers: bool = True) -> None:
         """Stop the workers and the router; with `stop_servers`, every server too, cleanly."""

@@ -24,7 +24,6 @@ from aurora_lab.course.guest import Guest
 from aurora_lab.course.kernel import GradingKernel
 from aurora_lab.course.places import find_places
 from aurora_lab.course.sandbox import Job, SandboxError, choose
-from conftest import SECRET
 from local_region import eventually
 
 REAL = Path(sysconfig.get_path("scripts")) / "aws"
@@ -72,8 +71,10 @@ def test_a_kernel_was_forked(notebook: Notebook) -> None:
     assert notebook("print(open('/proc/self/comm').read().strip())") == "aurora-kernel\n"
 
 
-def test_a_kernel_finds_nothing_of_its_grader_in_its_memory(notebook: Notebook) -> None:
-    backwards = [word.encode()[::-1] for word in (SECRET[1], "nobody-has-ever-known-this-4711")]
+def test_a_kernel_finds_nothing_of_its_grader_in_its_memory(
+    notebook: Notebook, secret: tuple[str, str]
+) -> None:
+    backwards = [word.encode()[::-1] for word in (secret[1], "nobody-has-ever-known-this-4711")]
     look = f"""
         needles = [bytes(reversed(word)) for word in {backwards!r}]
         found = [0, 0]
@@ -90,9 +91,9 @@ def test_a_kernel_finds_nothing_of_its_grader_in_its_memory(notebook: Notebook) 
                     found = [count + text.count(needle) for count, needle in zip(found, needles)]
         print(*found)
         """
-    secret, nothing = notebook(look).split()
-    assert secret == nothing  # the needles themselves are in memory
-    assert SECRET[0] not in notebook("import os; print(os.environ, open('/proc/self/environ').read())")
+    found, nothing = notebook(look).split()
+    assert found == nothing  # the needles themselves are in memory
+    assert secret[0] not in notebook("import os; print(os.environ, open('/proc/self/environ').read())")
 
 
 def test_a_learners_own_modules_can_be_imported(notebook: Notebook) -> None:

@@ -11,12 +11,15 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aurora_lab.endpoints.router import PortTakenError
 from aurora_lab.models.promotion import ATTEMPTS_BY_TIER, Candidate, promotion_order
+from aurora_lab.region import core
 from aurora_lab.region.api.dispatch import provider_mistakes
 from aurora_lab.region.clock import LabClock
 from aurora_lab.region.home import Home, RegionInfo
@@ -158,3 +161,12 @@ def test_a_port_in_use_is_not_handed_out() -> None:
     assert is_free("127.0.0.1", port)
     with pytest.raises(NoPortError, match="aurora-lab stop"):
         free_server_port(SERVER_PORTS)
+
+
+def test_an_address_that_was_taken_meanwhile_is_left_to_its_taker(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter([("127.0.0.1", 5432), ("127.0.0.2", 5432)])
+    monkeypatch.setattr(core, "router_address", lambda _preferred: next(found))
+    region = core.Region.__new__(core.Region)
+    region.router = Mock(start=Mock(side_effect=[PortTakenError("somebody was faster"), 5432]))
+    region._listen(None)
+    assert region.router_address == ("127.0.0.2", 5432)
