@@ -19,7 +19,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from aurora_lab.cli import bench_databases, bench_driver, bench_servers, bench_sql, bench_volume
+from aurora_lab.cli import (
+    bench_backups,
+    bench_databases,
+    bench_driver,
+    bench_servers,
+    bench_sql,
+    bench_volume,
+)
 from aurora_lab.cli.bench_region import Bench
 from aurora_lab.region import client
 from aurora_lab.region.home import Home
@@ -163,6 +170,20 @@ def _memory(bench: Bench) -> list[Row]:
     ]
 
 
+def _backups(bench: Bench) -> list[Row]:
+    found = bench_backups.measure(bench)
+    of = f"a volume of {found.volume / MEBIBYTE:.0f} MiB"
+    floor = "a plain copy of its files"
+    return [
+        Row(f"snapshot of {of}", found.snapshot, "s", found.copy, floor),
+        Row("the same, disk", found.snapshot_disk / MEBIBYTE, "MiB"),
+        Row(f"restore of {of} from a snapshot", found.restore, "s", found.copy, floor),
+        Row(f"clone of {of}", found.clone, "s", found.copy, floor),
+        Row("the same, disk of this machine", found.clone_disk / MEBIBYTE, "MiB"),
+        Row("the same, as its volume counts", found.clone_own / MEBIBYTE, "MiB"),
+    ]
+
+
 def _check(bench: Bench) -> list[Row]:
     floor, took = bench.check_in_notebook()
     what = "a check in a warm notebook"
@@ -176,6 +197,7 @@ MEASUREMENTS: tuple[tuple[str, Callable[[Bench], list[Row]]], ...] = (
     ("failover", _failover),
     ("router", _routed),
     ("the volume", _volume),
+    ("backups", _backups),
     ("a check", _check),
 )
 

@@ -7,7 +7,7 @@ from time import time
 
 from psycopg import sql
 
-from aurora_lab.cluster import pages, replay
+from aurora_lab.cluster import log_copies, pages, replay
 from aurora_lab.cluster.archive import Archive
 from aurora_lab.cluster.configuration import passfile
 from aurora_lab.cluster.connections import ADMINISTRATOR, verifier
@@ -54,7 +54,12 @@ def restore_volume(
     finally:
         server.stop("fast")
         server.kill()
-    archive.adopt(source.image, making / "pg_wal", replay.redo_log(servers, making), time())
+    own_log, end = making / "pg_wal", replay.redo_log(servers, making)
+    archive.adopt(source.image, own_log, end, time())
+    # What was replayed, and files for log to come: nobody needs them any more, and they may be most of it.
+    for segment in log_copies.finished(own_log):
+        if segment.name != end:
+            segment.unlink()
     layout.set_limits(image_of(source.image).limits)
     template = servers.template.ensure()
     if finished:
