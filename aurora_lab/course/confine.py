@@ -8,7 +8,7 @@ should be short. Two ways in:
     inside SPEC   the first process of a container, or of the namespaces that `keep` has made: opens the doors
                   to the region (sockets that the grader answers from outside), starts the command, and counts.
 
-Exit codes 120 and 121 say that memory or the number of processes was exceeded; 128 + N a signal.
+Exit codes 120 to 122 say that too much memory, too many processes or too many files were taken; 128 + N a signal.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from typing import Any
 Spec = dict[str, Any]
 Run = Callable[[Spec], int]
 
-TOO_MUCH_MEMORY, TOO_MANY_PROCESSES = 120, 121
+TOO_MUCH_MEMORY, TOO_MANY_PROCESSES, TOO_MANY_FILES = 120, 121, 122
 LOOK_SECONDS = 0.2
+FILES_SECONDS = 1.0
 END_SECONDS = 5.0
 MOST_FILES = 1 << 16
 PDEATHSIG, DUMPABLE, NO_NEW_PRIVILEGES, CHILD_SUBREAPER = 1, 4, 38, 36
@@ -67,7 +68,7 @@ def keep(spec: Spec, grader: int = 0, run: Run | None = None) -> int:
         _or_exit(lambda: _first(spec, grader, run))
     try:
         if spec["namespaces"]:
-            return _watch(child, spec, list, grader)  # its first process counts
+            return _watch(child, {**spec, "writable": []}, list, grader)  # its first process counts
         return _watch(child, spec, lambda: _below(os.getpid()), grader)
     finally:
         _end_all(child, spec)
@@ -87,6 +88,7 @@ def _watch(child: int, spec: Spec, population: Callable[[], list[int]], grader: 
     """Wait for the command's end, for too much, or for the end of what comes from the grader: it is gone."""
     waiting = [os.pidfd_open(child)] if hasattr(os, "pidfd_open") else []
     waiting += [grader] if grader >= 0 else []
+    next_count = time.monotonic()
     while True:
         ready, _, _ = select.select(waiting, [], [], LOOK_SECONDS)
         for pid, status in iter(_reap, None):
@@ -101,6 +103,31 @@ def _watch(child: int, spec: Spec, population: Callable[[], list[int]], grader: 
         # What processes share counts once; to know that takes longer.
         if all(sum(map(held, found)) > spec["limits"]["memory"] for held in (_resident, _own_share)):
             return TOO_MUCH_MEMORY
+        if time.monotonic() >= next_count:
+            if keeps_too_much(spec["writable"], spec["limits"]):
+                return TOO_MANY_FILES
+            next_count = time.monotonic() + FILES_SECONDS
+
+
+def keeps_too_much(folders: list[str], limits: dict[str, Any]) -> bool:
+    """Whether there are more files below `folders`, or more bytes in them, than `limits` allows."""
+    left, room, waiting = limits["files"], limits["stored"], list(folders)
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    left -= 1
+                    with contextlib.suppress(FileNotFoundError):
+                        room -= entry.stat(follow_symlinks=False).st_blocks * 512
+                    if left < 0 or room < 0:
+                        return True
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue
+        except OSError:  # a path too long for this system
+            return True
+    return False
 
 
 def _reap() -> tuple[int, int] | None:

@@ -57,6 +57,7 @@ class ContainerSandbox:
             "uid": None,
             "doors": [list(door) for door in job.doors],
             "bridge": str(job.bridge),
+            "writable": [str(path) for path in job.writable],
             "limits": job.limits.as_dict(count_users=False),
         }
         file = job.private / "inside.json"

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aurora_lab.course import aws_server
+from aurora_lab.course import aws_server, confine
 from aurora_lab.course.bridge import Bridge
 from aurora_lab.course.exercises import Exercise, Lesson
 from aurora_lab.course.forked import PASSED_ON
@@ -58,8 +58,14 @@ class Guest:
         self._make_home()
 
     def kernel(self) -> GradingKernel:
-        """Start a kernel. Raises KernelDiedError, SandboxError."""
+        """Start a kernel. Raises KernelDiedError, SandboxError.
+
+        One that follows upon another finds its files, unless they are more than are allowed: then it finds none.
+        """
         self._kernels += 1
+        if confine.keeps_too_much([str(self.share)], self._limits.as_dict(count_users=False)):
+            shutil.rmtree(self.share, ignore_errors=True)
+            self._make_home()
         folder = self.region.folder / f"k{self._kernels}"
         if len(str(folder)) > LONGEST_SOCKET_PATH:
             folder = Path(tempfile.mkdtemp(prefix="aurora-lab-", dir="/tmp"))

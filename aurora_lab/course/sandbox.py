@@ -51,6 +51,10 @@ class Limits:
     """Bytes of one process: a kernel with its libraries reserves far more than it uses."""
     file: int = 256 * MEBIBYTE
     """Bytes of one file."""
+    files: int = 10_000
+    """Files and folders that it may keep."""
+    stored: int = 512 * MEBIBYTE
+    """Bytes in them all."""
     cpu_seconds: int = 600
     """Of one process."""
 
@@ -63,6 +67,8 @@ class Limits:
             "memory": self.memory,
             "processes": self.processes,
             "temporary": self.temporary,
+            "files": self.files,
+            "stored": self.stored,
             "each": each,
         }
 
@@ -127,6 +133,10 @@ def ended_by(code: int | None, limits: Limits) -> str:
     known = {
         confine.TOO_MUCH_MEMORY: f"It took more than {limits.memory // MEBIBYTE} MiB of memory and was ended.",
         confine.TOO_MANY_PROCESSES: f"It started more than {limits.processes} processes, and all were ended.",
+        confine.TOO_MANY_FILES: (
+            f"It kept more than {limits.files} files, or more than {limits.stored // MEBIBYTE} MiB in files, "
+            "and was ended."
+        ),
         0: "It ended itself.",
     }
     if code > 128 and code - 128 in set(signal.Signals):

@@ -178,11 +178,12 @@ def test_a_kernel_sees_its_region_and_little_else(sandbox: Sandbox, folder: Path
         ),
         ("import os; os.kill(os.getpid(), 9)", "SIGKILL"),
         ("import os; os._exit(5)", "exit code 5"),
+        ("import os, time\nfor n in range(60): os.mkdir(str(n))\ntime.sleep(60)", "more than 50 files"),
     ],
-    ids=["memory", "processes", "killed", "exit"],
+    ids=["memory", "processes", "killed", "exit", "files"],
 )
 def test_what_ended_a_kernel_is_said(sandbox: Sandbox, folder: Path, script: str, says: str) -> None:
-    limits = Limits(memory=256 << 20, processes=30)
+    limits = Limits(memory=256 << 20, processes=30, files=50)
     kernel = sandbox.start(job(sandbox, folder, sys.executable, "-c", script, limits=limits))
     try:
         eventually(lambda: not kernel.alive(), "it has ended")

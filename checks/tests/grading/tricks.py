@@ -166,6 +166,18 @@ BREAKAGES = {
     "long-error": after(
         "\nraise ValueError('\\x1b[31m' + '<script>' * 10**5)", "cell-failed", "ValueError: <script>"
     ),
+    "many-files": after(
+        "\nfor n in range(200):\n    os.mkdir(f'd{n}')\n"
+        "    for m in range(100): open(f'd{n}/f{m}', 'w').close()\n"
+        "import time; time.sleep(60)",
+        "kernel-died",
+        "10000 files",
+    ),
+    "much-in-files": after(
+        "\nfor n in range(4): open(f'part{n}', 'wb').write(bytes(200 << 20))\nimport time; time.sleep(60)",
+        "kernel-died",
+        "512 MiB in files",
+    ),
     "large-file": after("\nopen('large', 'wb').write(bytes(300 << 20))", "cell-failed", "File too large"),
     "left-behind": after(
         "\nimport subprocess\np = subprocess.Popen(['sleep', '987654'], start_new_session=True)",
