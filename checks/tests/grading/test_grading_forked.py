@@ -143,8 +143,17 @@ def test_signals_reach_a_call(notebook: Notebook) -> None:
         silent = socket.create_server(("127.0.0.1", 0))
         silent.settimeout(30)
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        codes, calls = [], lambda: [pid for pid in os.listdir("/proc") if pid.isdigit()
-                                    and open(f"/proc/{pid}/comm").read().strip() == "aws"]
+        own, codes = open("/proc/self/cmdline").read(), []
+        def is_call(pid):
+            try:
+                if open(f"/proc/{pid}/comm").read().strip() != "aws":
+                    return False
+                # The fork server's, from which both were forked.
+                return open(f"/proc/{pid}/cmdline").read() == own
+            except OSError:
+                return False
+        def calls():
+            return [pid for pid in os.listdir("/proc") if pid.isdigit() and is_call(pid)]
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             call = subprocess.Popen(["aws", "rds", "describe-db-clusters", "--endpoint-url", url],
                                     stdout=subprocess.DEVNULL)
