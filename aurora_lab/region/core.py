@@ -27,6 +27,7 @@ from aurora_lab.region.home import Home
 from aurora_lab.region.identity import Identity, load_identity
 from aurora_lab.region.journal import Journal, NotingResolver
 from aurora_lab.region.lifecycle import next_step
+from aurora_lab.region.metrics import Metrics
 from aurora_lab.region.ports import ADDRESSES_TRIED, free_server_port, is_free, router_address
 from aurora_lab.region.replica_lag import replica_lag
 from aurora_lab.region.snapshot_keeper import SnapshotKeeper
@@ -101,6 +102,7 @@ class Region:
             self.resolver, self._backends, self.certificate, self.key, context_for=authority.context_for
         )
         self.router_address = ("127.0.0.1", 0)
+        self.metrics = Metrics()
         self.keeper = SnapshotKeeper(self)
         self._workers: dict[str, ClusterWorker] = {}
         self._workers_lock = threading.Lock()

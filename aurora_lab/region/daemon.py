@@ -119,12 +119,19 @@ def run(home: Home, runtime_name: str, scale: float, templates: Path | None = No
 def _serve(region: Region, reason: str, stopping: threading.Event, stack: contextlib.ExitStack) -> RegionInfo:
     # Late, because they are most of what there is to import.
     from aurora_lab.region.api.app import make_app  # noqa: PLC0415
+    from aurora_lab.region.api.moto_mount import MotoMount  # noqa: PLC0415
     from aurora_lab.region.api.server import serve  # noqa: PLC0415
     from aurora_lab.region.lab_api import LabApi  # noqa: PLC0415
     from aurora_lab.region.rds.provider import RdsProvider  # noqa: PLC0415
 
     lab = LabApi(region, reason, version("aurora-lab"), stopping.set)
-    app = make_app({"rds": RdsProvider(region)}, lab=lab, region=region.name, account=region.account)
+    app = make_app(
+        {"rds": RdsProvider(region)},
+        MotoMount(region.metrics, region.account, region.name),
+        lab,
+        region=region.name,
+        account=region.account,
+    )
     kept = region.store.get("Region", "http") or {}
     server = serve(app, "127.0.0.1", kept.get("port", 0))
     stack.callback(server.close)

@@ -56,6 +56,8 @@ MEASURE_SECONDS = 1.0
 """Real seconds between two measurements of every instance."""
 COUNT_SECONDS = 2.0
 """Real seconds between two counts of a volume's bytes."""
+SAMPLE_LAB_SECONDS = 60.0
+"""Between two samples of a metric of the volume."""
 RETRY_SECONDS = 1.0
 """Real seconds before a failed step is tried again."""
 UNRESPONSIVE_LAB_SECONDS = 30.0
@@ -112,7 +114,7 @@ class ClusterWorker(threading.Thread):
         self._serving: frozenset[str] = frozenset()
         self._serving_lock = threading.Lock()
         self._silent_since: dict[str, float] = {}
-        self._next_measurement = self._next_count = 0.0
+        self._next_measurement = self._next_count = self._next_sample = 0.0
         self._wake = threading.Event()
         self._finishing = False
         self._watched: set[str] = set()
@@ -279,6 +281,11 @@ class ClusterWorker(threading.Thread):
         if monotonic() >= self._next_count:
             self._next_count = monotonic() + COUNT_SECONDS
             self.plane.watch.measure_bytes()
+            if monotonic() >= self._next_sample:
+                self._next_sample = monotonic() + self.region.clock.real(SAMPLE_LAB_SECONDS)
+                used, _ = self.plane.watch.bytes_used()
+                identifier = cluster["DBClusterIdentifier"]
+                self.region.metrics.note("VolumeBytesUsed", used, "Bytes", DBClusterIdentifier=identifier)
 
     def watch(self, resource_id: str) -> None:
         """Wake when this instance's server ends."""

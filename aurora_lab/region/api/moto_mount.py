@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from aurora_lab.region.api.codec.http import HttpResponse
 from aurora_lab.region.api.errors import AwsError, not_implemented
+from aurora_lab.region.home import ACCOUNT, DEFAULT_REGION
+from aurora_lab.region.metrics import NAMESPACE, Metrics, Sample
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -27,7 +29,11 @@ SERVICES = frozenset({"kms", "s3", "sts", "iam", "cloudwatch", "secretsmanager",
 class MotoMount:
     """moto's services. Its backends are not made for threads, so one request is answered at a time."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, metrics: Metrics | None = None, account: str = ACCOUNT, region: str = DEFAULT_REGION
+    ) -> None:
+        """`metrics`: what the region has measured; CloudWatch has it before it answers anybody."""
+        self._metrics, self._account, self._region = metrics, account, region
         self._lock = threading.RLock()
         self._apps: dict[str, WSGIApplication] = {}
 
@@ -41,7 +47,10 @@ class MotoMount:
         environ = {**environ, "RAW_URI": environ.get("REQUEST_URI") or environ.get("PATH_INFO", "/")}
         with self._lock:
             try:
-                response = _call(self._app(service), environ)
+                app = self._app(service)
+                if service == "cloudwatch" and self._metrics is not None:
+                    self._publish(self._metrics.drain())
+                response = _call(app, environ)
             except NotImplementedError as error:
                 raise not_implemented(f"This operation of {service}") from error
         kind = response.headers.get("Content-Type", "")
@@ -52,6 +61,18 @@ class MotoMount:
                 "InvalidAction", f"{service} has no operation for this request in this local Aurora region."
             )
         return response
+
+    def _publish(self, samples: list[Sample]) -> None:
+        backends = importlib.import_module("moto.backends").get_backend("cloudwatch")
+        for sample in samples:
+            datum = {
+                "MetricName": sample.name,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in sample.dimensions],
+                "Timestamp": sample.at.replace(tzinfo=None),  # moto's are in UTC and do not say so
+                "Value": sample.value,
+                "Unit": sample.unit,
+            }
+            backends[self._account][self._region].put_metric_data(NAMESPACE, [datum])
 
     def _app(self, service: str) -> WSGIApplication:
         if service not in self._apps:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -118,3 +118,43 @@ def test_a_deleted_cluster_may_leave_its_backup(fast_region: LocalRegion) -> Non
         "DBClusterAutomatedBackupNotFoundFault",
     )
     assert not (region.home.bucket / "backups" / resource.lower()).exists()
+
+
+def test_a_stopped_cluster_can_be_restored_elsewhere(fast_region: LocalRegion) -> None:
+    region, rds = fast_region, fast_region.rds
+    name = region.cluster(instances=1)
+    region.ask(region.describe(name)["Endpoint"], "CREATE TABLE kept AS SELECT 6 AS n")
+    rds.stop_db_cluster(DBClusterIdentifier=name)
+    eventually(lambda: region.describe(name)["Status"] == "stopped", "it is stopped")
+    restored = unique("r")
+    rds.restore_db_cluster_to_point_in_time(
+        DBClusterIdentifier=restored, SourceDBClusterIdentifier=name, UseLatestRestorableTime=True
+    )
+    assert region.ask(with_instance(region, restored), "SELECT n FROM kept") == [(6,)]
+
+
+def test_cloudwatch_shows_how_large_the_volume_is(fast_region: LocalRegion) -> None:
+    region = fast_region
+    name = region.cluster(instances=1)
+
+    def newest() -> float:
+        now = datetime.now(UTC)
+        points = region.boto("cloudwatch").get_metric_statistics(
+            Namespace="AWS/RDS",
+            MetricName="VolumeBytesUsed",
+            Dimensions=[{"Name": "DBClusterIdentifier", "Value": name}],
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=5),
+            Period=60,
+            Statistics=["Maximum"],
+            Unit="Bytes",
+        )["Datapoints"]
+        return max((float(point["Maximum"]) for point in points), default=0.0)
+
+    empty = eventually(newest, "it has been measured")
+    region.ask(
+        region.describe(name)["Endpoint"], "CREATE TABLE big AS SELECT repeat('x', 1 << 22)::bytea AS b"
+    )
+    region.ask(region.describe(name)["Endpoint"], "ALTER TABLE big ALTER b SET STORAGE EXTERNAL")
+    region.ask(region.describe(name)["Endpoint"], "INSERT INTO big SELECT repeat('y', 1 << 22)::bytea")
+    eventually(lambda: newest() > empty + (1 << 22), "it has grown")
