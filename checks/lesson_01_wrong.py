@@ -272,10 +272,10 @@ FEWEST = {
         _NO_1000,
     ),
     "too-cheap": Wrong(
-        _PLACES + _OTHERS + "remove(others[0])\nremove(others[1])\n" + _FAIL + _BACK,
+        _PLACES + _OTHERS + "remove(others[0])\nremove(others[1])\nPATIENCE = 3\n" + _FAIL + _BACK,
         "With the AZ of the only instance, nobody was left to take over, and nothing was started elsewhere [4.12]. Add "
         "a reader in another AZ, and try again.",
-        _NO_1000,
+        "PATIENCE = 15\n" + _NO_1000,
     ),
     "the-readers-az": Wrong(
         _PLACES

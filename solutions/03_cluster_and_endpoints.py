@@ -31,7 +31,7 @@
 # | instance | `tickets-1.ID.…` | this instance, in whatever role [3.3] |
 # | custom | `NAME.cluster-custom-ID.…` | a group that you choose [3.4] |
 #
-# `ID` is the same for all your endpoints in one account and Region [3.5]. Three small tools, then the cluster.
+# `ID` is the same for all your endpoints in one account and Region [3.5].
 
 # %%
 import os
@@ -46,6 +46,11 @@ os.environ.update(PGUSER="clerk", PGPASSWORD="front-row-7", PGDATABASE="tickets"
 rds = boto3.client("rds")
 
 
+# %% [markdown]
+# Three small tools: one adds an instance, one asks for its name, one sells a ticket through a name that you choose.
+
+
+# %%
 def add(name, zone):
     rds.create_db_instance(
         DBInstanceIdentifier=name,
@@ -75,6 +80,9 @@ def sell(number, host):
         print(f"ticket {number}: {error.sqlstate or ''} {error}")
 
 
+# %% [markdown]
+# The cluster, with an instance in each availability zone (AZ):
+
 # %%
 rds.create_db_cluster(
     DBClusterIdentifier="tickets",
@@ -85,12 +93,17 @@ rds.create_db_cluster(
 )
 for number, zone in enumerate(("us-west-2a", "us-west-2b", "us-west-2c"), start=1):
     add(f"tickets-{number}", zone)
+lab.map()
+
+# %% [markdown]
+# And a table, in which each ticket notes who has sold it.
+
+# %%
 cluster = rds.describe_db_clusters(DBClusterIdentifier="tickets")["DBClusters"][0]
 os.environ.update(WRITER=cluster["Endpoint"], READER=cluster["ReaderEndpoint"])
 os.environ["TABLE"] = """create table sold (
   id integer primary key, sold_by text default aurora_db_instance_identifier())"""
 # !psql -h "$WRITER" -c "$TABLE"
-lab.map()
 
 # %% [markdown]
 # ## 1 · Read a name
@@ -396,6 +409,7 @@ lab.check("03.5")
 
 # %%
 for name in ("tickets-1", "tickets-2", "tickets-4"):
+    rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier=name)
     rds.delete_db_instance(DBInstanceIdentifier=name)
 for name in ("tickets-1", "tickets-2", "tickets-4"):
     rds.get_waiter("db_instance_deleted").wait(DBInstanceIdentifier=name)
@@ -429,8 +443,8 @@ lab.predict("03.6", choice)
 # The first line of the cell brings the rows back. Write the second: run the job through `$READER` again, so that
 # **PostgreSQL itself** refuses to write, whoever is behind the name. Keep what psql prints, errors too, in `job`.
 #
-# A session is read-only from its start with the setting `default_transaction_read_only`. psql takes settings from the
-# variable `PGOPTIONS`, as `-c name=value`.
+# With the setting `default_transaction_read_only=on` a session is read-only from its start. psql takes settings from
+# the variable `PGOPTIONS`, as `-c name=value`; and `2>&1` catches errors.
 
 # %% exercise="03.6"
 # !psql -q -h "$WRITER" -c "$KEEP"
