@@ -371,7 +371,8 @@ rds.failover_db_cluster(
     DBClusterIdentifier="tickets",
     TargetDBInstanceIdentifier="tickets-3",
 )
-rds.get_waiter("db_cluster_available").wait(DBClusterIdentifier="tickets")
+failed_over = rds.get_waiter("db_cluster_available")
+failed_over.wait(DBClusterIdentifier="tickets")
 rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier="tickets-2")
 time.sleep(lab.dns_ttl())
 os.environ["REPORT"] = host_of("report")
