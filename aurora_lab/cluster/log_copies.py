@@ -44,14 +44,14 @@ class Last:
 
 def last(folder: Path) -> Last | None:
     """The last segment in a folder, on the newest timeline; None where there is none."""
-    found = [Last(file.name.removesuffix(PARTIAL), file) for file in _files(folder)]
+    found = [Last(file.name.removesuffix(PARTIAL), file) for file in files(folder)]
     found = [each for each in found if SEGMENT.fullmatch(each.name)]
     return max(found, key=lambda each: (each.name, each.complete), default=None)
 
 
 def finished(folder: Path) -> list[Path]:
     """The finished segments, oldest first."""
-    return sorted(file for file in _files(folder) if SEGMENT.fullmatch(file.name))
+    return sorted(file for file in files(folder) if SEGMENT.fullmatch(file.name))
 
 
 def reach(folder: Path) -> int:
@@ -94,8 +94,10 @@ def longest(runtime: Runtime, root: Path, copies: Mapping[str, Path]) -> str | N
     if len(names) == 1:
         return names[0]
     with ThreadPoolExecutor(len(names)) as threads:
-        valid = threads.map(lambda name: _last_valid(runtime, root, ends[name]), names)
-    return max(zip(valid, names, strict=True))[1]
+        valid = threads.map(lambda name: last_valid(runtime, root, ends[name], copies[name].parent), names)
+    # With no record that begins there, one may still end there: whoever has more bytes has it.
+    filled = [len(ends[name].file.read_bytes().rstrip(b"\0")) for name in names]
+    return max(zip(valid, filled, names, strict=True))[2]
 
 
 def put_together(runtime: Runtime, copy: Path, target: Path) -> None:
@@ -105,7 +107,7 @@ def put_together(runtime: Runtime, copy: Path, target: Path) -> None:
     """
     end = last(copy)
     runtime.make_folder(target)
-    for file in _files(copy):
+    for file in files(copy):
         if SEGMENT.fullmatch(file.name) or HISTORY.fullmatch(file.name):
             os.link(file, target / file.name)
     if end is not None and not end.complete:
@@ -146,7 +148,7 @@ def cut(folder: Path, end: str) -> int:
     for more of it for ever. The segment itself is received again from its beginning.
     """
     removed = 0
-    for file in _files(folder):
+    for file in files(folder):
         name = file.name.removesuffix(PARTIAL)
         if HISTORY.fullmatch(name):
             beyond = name[:8] > end[:8]
@@ -163,17 +165,21 @@ def cut(folder: Path, end: str) -> int:
     return removed
 
 
-def _files(folder: Path) -> list[Path]:
+def files(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where there is none."""
     try:
         return list(folder.iterdir())
     except FileNotFoundError:
         return []
 
 
-def _last_valid(runtime: Runtime, root: Path, end: Last) -> int:
-    """Where the last valid record of a segment begins; 0 where there is none in it."""
+def last_valid(runtime: Runtime, root: Path, end: Last, beside: Path) -> int:
+    """Where the last valid record of a segment begins; 0 where none begins in it, more than any where it is full.
+
+    `beside`: where a folder may be made for a moment. Raises ToolError.
+    """
     # The tool wants the full name; a folder of its own, since several are looked at at once.
-    folder = end.file.parent.with_name(f"check-{token_hex(4)}")
+    folder = beside / f"check-{token_hex(4)}"
     runtime.make_folder(folder)
     try:
         os.link(end.file, folder / end.name)

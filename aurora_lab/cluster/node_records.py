@@ -86,18 +86,31 @@ class NodeRecords:
 
     def witnesses(self) -> list[str]:
         """Of those that answer, the ones that remember all that they have acknowledged."""
-        forgetful = self._read("rebuilding")
+        forgetful = self.rebuilding()
         return [node for node in self.answering() if node not in forgetful]
 
-    def set_rebuilding(self, node: str, rebuilding: bool) -> None:
-        """Record that a node has lost its copy or, later, that it has caught up with the writer again."""
+    def set_rebuilding(self, node: str) -> None:
+        """Record that a node has lost its copy."""
+        self._write("rebuilding", {**self._read("rebuilding"), node: True})
+
+    def rebuilding(self) -> frozenset[str]:
+        """The nodes that have lost their copies, and may not have caught up since."""
+        return frozenset(self._read("rebuilding"))
+
+    def note_streaming(self, node: str, flushed: int, written: int) -> None:
+        """A node streams and has flushed so many bytes of the log; the writer has written so many.
+
+        One that has lost its copy counts again as soon as it has all that was written when it was first seen to
+        stream: until then it may lack what it has acknowledged before.
+        """
         known = self._read("rebuilding")
-        if rebuilding != (node in known):
-            if rebuilding:
-                known[node] = True
-            else:
-                del known[node]
-            self._write("rebuilding", known)
+        if node not in known:
+            return
+        if known[node] is True:
+            known[node] = written
+        elif flushed >= known[node]:
+            del known[node]
+        self._write("rebuilding", known)
 
     def set_fault(self, node: str, fault: str | None) -> None:
         """Record what is done to a node now; None when it is undone."""

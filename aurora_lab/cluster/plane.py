@@ -20,7 +20,7 @@ from aurora_lab.cluster.layout import Layout, Writership
 from aurora_lab.cluster.locking import RoleLock
 from aurora_lab.cluster.parameters import accepted, limits_of
 from aurora_lab.cluster.servers import Notes, Servers
-from aurora_lab.cluster.storage_nodes import StorageNodes, settle
+from aurora_lab.cluster.storage_nodes import StorageNodes
 from aurora_lab.cluster.template import Template
 from aurora_lab.cluster.types import (
     InstanceSpec,
@@ -149,7 +149,7 @@ class ClusterPlane:
                 notes = servers.start(spec, reader=False)
                 self._note_limits(name)
                 volume.finish_volume(servers, name)
-            settle(self.nodes, name)
+            promotion.settle(self.nodes, name)
             readers.lead(servers, name)
             return notes
 

@@ -6,7 +6,8 @@ the last, so that a region which dies in between knows what to go on with:
     1. record     the target is to succeed the writer
     2. fence      the storage nodes take the next epoch: nothing the old writer does is acknowledged any more;
                   then it is ended (planned: it stops cleanly first)
-    3. hand over  the target takes from the volume every log record that a read quorum proves
+    3. hand over  the target receives from nobody any more; then it takes from the volume every log record that a
+                  read quorum proves, unless it has all of them
     4. promote    PostgreSQL replays what was handed over, then opens a new timeline
     5. follow     the storage nodes receive from the target, until its commits have their quorum
     6. record     the target is the writer
@@ -25,10 +26,11 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
+from aurora_lab.cluster import log_ends
 from aurora_lab.cluster.configuration import restore_command
 from aurora_lab.cluster.layout import Writership
 from aurora_lab.cluster.servers import Notes, Servers, wait_until
-from aurora_lab.cluster.storage_nodes import StorageNodes, settle
+from aurora_lab.cluster.storage_nodes import QUORUM_SECONDS, StorageNodes
 from aurora_lab.cluster.types import ClusterError, InstanceSpec, NotReachableError
 
 PLANNED_STOP_SECONDS = 5.0
@@ -62,6 +64,9 @@ def promote(
     _fence(servers, nodes, holders, planned=planned)
     if layout.is_standby(name):
         truth = nodes.truth()
+        _stand_alone(servers, target)
+        if truth is not None and _has_all(servers, name, truth):
+            truth = None
         # A successor that was promoted, but did not live to be the writer, has begun a timeline: the target goes
         # on from its end, since a second timeline of the same number would be mistaken for it.
         begun = _begun(servers, state.successor if state.successor != name else None)
@@ -118,19 +123,45 @@ def hand_over(servers: Servers, name: str, sources: Sequence[Path]) -> None:
         raise NotReachableError(f"{name} did not take over the log within {PROMOTE_SECONDS:g} s.")
 
 
+def settle(nodes: StorageNodes, writer: str) -> None:
+    """Have the nodes follow a writer that has just opened, and wait for their quorum. Raises NotReachableError."""
+    nodes.follow(writer)
+    if not nodes.await_quorum(writer):
+        raise NotReachableError(f"The storage nodes did not follow {writer} within {QUORUM_SECONDS:g} s.")
+
+
 def forget_asked(servers: Servers, name: str) -> None:
     """Remove the notes of which log files an instance has asked for."""
     for folder in servers.layout.side(name).glob("asked-*"):
         servers.sweep(folder)
 
 
-def _hand_over_and_promote(servers: Servers, target: InstanceSpec, sources: Sequence[Path]) -> None:
+def _stand_alone(servers: Servers, target: InstanceSpec) -> None:
+    """Have the target run, and receive nothing from anybody any more: from now on its own log is what it is."""
     name = target.name
     if servers.find(name) is None:
         servers.start(target, reader=True)
     # A process of it that hangs would keep it from letting go of the dead writer.
     servers.need(name).thaw()
     servers.settle(name)
+    # Not where an earlier try has begun to hand over: a target that was told to promote still needs all of it.
+    if servers.sessions.rows(name, "SELECT WHERE current_setting('primary_conninfo') <> ''"):
+        servers.write_configuration(servers.layout.data(name), name)
+        servers.reload(name)
+    receives = "SELECT FROM pg_stat_wal_receiver"
+    if not wait_until(lambda: not servers.sessions.rows(name, receives), PROMOTE_SECONDS):
+        raise NotReachableError(f"{name} did not let go of the dead writer within {PROMOTE_SECONDS:g} s.")
+
+
+def _has_all(servers: Servers, name: str, truth: Path) -> bool:
+    """Whether the target has all that a read quorum proves, and maybe more."""
+    ((replayed,),) = servers.sessions.rows(name, "SELECT (pg_last_wal_replay_lsn() - '0/0')::bigint")
+    own = servers.layout.data(name) / "pg_wal"
+    return log_ends.covers(servers.runtime, servers.layout.folder, own, int(replayed or 0), truth)
+
+
+def _hand_over_and_promote(servers: Servers, target: InstanceSpec, sources: Sequence[Path]) -> None:
+    name = target.name
     hand_over(servers, name, sources)
     # Refused where an earlier try has got that far.
     with suppress(ClusterError):

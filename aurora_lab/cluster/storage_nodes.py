@@ -34,7 +34,8 @@ from secrets import token_hex
 from time import monotonic
 from typing import Any
 
-from aurora_lab.cluster import log_copies
+from aurora_lab.cluster import log_copies, log_ends
+from aurora_lab.cluster.layout import Writership
 from aurora_lab.cluster.node_records import NodeRecords, hopeless
 from aurora_lab.cluster.quorum import (
     FAULTS,
@@ -46,7 +47,7 @@ from aurora_lab.cluster.quorum import (
     NoReadQuorumError,
 )
 from aurora_lab.cluster.servers import Servers, wait_until
-from aurora_lab.cluster.types import ClusterError, NotReachableError
+from aurora_lab.cluster.types import ClusterError
 from aurora_lab.runtime.base import Program, ProgramSpec
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ _ATTACHED = """
     SELECT application_name, state = 'streaming', (flush_lsn - '0/0')::bigint FROM pg_stat_replication
     WHERE application_name = ANY(%s) AND usename = 'rdsrepladmin' ORDER BY pid
 """
+_WRITTEN = "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint"
 _LET_GO = "SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE application_name = ANY(%s)"
 
 
@@ -103,7 +105,7 @@ class StorageNodes:
             answering = self.records.answering()
             self._runtime.make_folder(self.folder)
             self._end(answering)
-            self._sweep()
+            self._sweep(answering)
             longest = self._longest(self.records.witnesses())
             end = log_copies.last(self.copy(longest)) if longest else None
             self.records.begin_epoch(answering, longest, end.name if end else None)
@@ -194,8 +196,9 @@ class StorageNodes:
         epoch = self.records.epoch()
         # Not under the lock: a failover must not wait for a writer that hangs.
         attached = self.attached(writer)
+        ((written,),) = self._servers.sessions.rows(writer, _WRITTEN, seconds=2.0)
         with self._lock:
-            if self.records.epoch() != epoch:
+            if self.records.epoch() != epoch or self._servers.layout.writership() != Writership(writer):
                 return []
             notes = []
             for node, fault in self.records.faults().items():
@@ -204,18 +207,20 @@ class StorageNodes:
             answering = self.records.answering()
             running = self._running(answering)
             for node in answering:
-                if node in running and attached.get(node, (False, 0))[0]:
+                streaming, flushed = attached.get(node, (False, 0))
+                if node in running and streaming:
                     self._silent.pop(node, None)
-                    self.records.set_rebuilding(node, False)
+                    self.records.note_streaming(node, flushed, int(written))
                 elif note := self._bring_back(node, writer, node in running, attached):
                     notes.append(note)
             for node in self.records.answering():
                 log_copies.trim(self.copy(node), KEPT_SEGMENTS, may_go)
+                log_ends.drop_left_behind(self.copy(node))
             return notes
 
     def status(self, writer: str | None) -> tuple[NodeStatus, ...]:
         """Each node now; `writer` is the one that runs, or None."""
-        faults = self.records.faults()
+        faults, rebuilding = self.records.faults(), self.records.rebuilding()
         attached: dict[str, tuple[bool, int]] = {}
         if writer is not None:
             with suppress(ClusterError):
@@ -229,7 +234,7 @@ class StorageNodes:
             elif streaming is None:
                 state = "idle" if writer is None else "starting"
             else:
-                state = "in-sync" if streaming else "catching-up"
+                state = "in-sync" if streaming and node not in rebuilding else "catching-up"
             scl = flushed or log_copies.reach(self.copy(node))
             found.append(NodeStatus(node, node[0], state, scl, self.memory(node)))
         return tuple(found)
@@ -299,7 +304,7 @@ class StorageNodes:
 
     def _launch(self, node: str, writer: str, wanted: dict[str, Any]) -> Program:
         self._runtime.make_folder(self.copy(node))
-        self._cut(node)
+        self._cut(node, writer)
         self.records.set_node(node, wanted)
         spec = ProgramSpec(
             place=f"az-{node[0]}",
@@ -316,11 +321,11 @@ class StorageNodes:
             self._said[node] = spec.log.stat().st_size
         return self._runtime.launch(spec)
 
-    def _cut(self, node: str) -> None:
-        """Remove what a node has beyond the end of the epochs that it has missed."""
-        end = self.records.annulled_from(node)
-        if end is not None and (removed := log_copies.cut(self.copy(node), end)):
-            log.info("storage node %s: %d files beyond %s annulled", node, removed, end)
+    def _cut(self, node: str, writer: str) -> None:
+        """Remove what a node has beyond the end of the epochs that it has missed, and of the writer's timelines."""
+        log_of_writer = self._servers.layout.data(writer) / "pg_wal"
+        if removed := log_ends.fit(self.copy(node), self.records.annulled_from(node), log_of_writer):
+            log.info("storage node %s: %d files that %s does not know annulled", node, removed, writer)
 
     def _bring_back(
         self, node: str, writer: str, runs: bool, attached: dict[str, tuple[bool, int]]
@@ -379,21 +384,16 @@ class StorageNodes:
         Until it has caught up with the writer it does not count for the read quorum: it may have been one of
         only four that had an acknowledged record.
         """
-        self.records.set_rebuilding(node, True)
+        self.records.set_rebuilding(node)
         if self.copy(node).exists():
             doomed = self.folder / f"{node}.new-{token_hex(4)}"
             self.copy(node).rename(doomed)
             self._runtime.remove_tree(doomed)
 
-    def _sweep(self) -> None:
+    def _sweep(self, nodes: Iterable[str]) -> None:
         """Remove what dead attempts have left; but not what a target may still be reading."""
+        for node in nodes:
+            log_ends.mend(self.copy(node))
         for pattern in ("staging-*", "check-*", "*.new-*"):
             for folder in self.folder.glob(pattern):
                 self._runtime.remove_tree(folder)
-
-
-def settle(nodes: StorageNodes, writer: str) -> None:
-    """Have the nodes follow a writer that has just opened, and wait for their quorum. Raises NotReachableError."""
-    nodes.follow(writer)
-    if not nodes.await_quorum(writer):
-        raise NotReachableError(f"The storage nodes did not follow {writer} within {QUORUM_SECONDS:g} s.")

@@ -1,0 +1,116 @@
+"""Where copies of the log end, when their writer is dead: what is cut off, what is dropped, who has more.
+
+A log does not end at the same place everywhere. A receiver may have been killed while it began a segment. A
+writer may have died in the middle of a record, beyond a segment's end that its storage nodes have finished: the
+next one opens before that record, and knows nothing of what lies behind it. And a reader may have replayed what
+no read quorum has.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from aurora_lab.cluster.log_copies import (
+    HISTORY,
+    PARTIAL,
+    SEGMENT,
+    Last,
+    cut,
+    files,
+    finished,
+    last,
+    last_valid,
+    start_of,
+)
+from aurora_lab.runtime.base import Runtime
+
+SEGMENT_BYTES = 1 << 20
+"""Of every segment: the template is made so."""
+_SWITCH = re.compile(r"^(\d+)\t([0-9A-F]+)/([0-9A-F]+)", re.MULTILINE)
+
+
+def fit(copy: Path, annulled_from: str | None, writer: Path) -> int:
+    """Cut off what a writer, with its log in the folder `writer`, does not know; how many files that were.
+
+    That is what lies beyond the segment `annulled_from`, and on each earlier timeline what lies beyond the point
+    where the writer left it. A receiver that has begun a later segment there would ask for the rest of it for ever.
+    """
+    removed = mend(copy)
+    if annulled_from is not None:
+        removed += cut(copy, annulled_from)
+    for timeline, position in _left_at(writer).items():
+        kept = position // SEGMENT_BYTES
+        for file in files(copy):
+            name = file.name.removesuffix(PARTIAL)
+            if not SEGMENT.fullmatch(name) or int(name[:8], 16) != timeline:
+                continue
+            number = start_of(name, SEGMENT_BYTES) // SEGMENT_BYTES
+            if number > kept:
+                file.unlink()
+                removed += 1
+            elif number == kept and name == file.name and position % SEGMENT_BYTES:
+                file.rename(file.with_name(name + PARTIAL))
+                removed += 1
+    return removed
+
+
+def mend(copy: Path) -> int:
+    """Drop a segment that was being made when its receiver was killed; how many files that were.
+
+    A receiver first fills a new file with zeros and only then writes to it: one without its full size has
+    nothing in it, but the receiver would refuse to go on.
+    """
+    short = [file for file in files(copy) if file.suffix == PARTIAL and file.stat().st_size != SEGMENT_BYTES]
+    for file in short:
+        file.unlink()
+    return len(short)
+
+
+def drop_left_behind(copy: Path) -> None:
+    """Drop the unfinished last segments of earlier timelines, once the next timeline's has been finished.
+
+    The timeline that followed begins with the same segment, and has all of it that counts.
+    """
+    newest = {file.name[8:]: file.name for file in finished(copy)}
+    for file in files(copy):
+        name = file.name.removesuffix(PARTIAL)
+        if file.suffix == PARTIAL and SEGMENT.fullmatch(name) and name < newest.get(name[8:], ""):
+            file.unlink(missing_ok=True)
+
+
+def covers(runtime: Runtime, root: Path, own: Path, replayed: int, copy: Path) -> bool:
+    """Whether a server that receives nothing any more has every whole record of a copy (under full names).
+
+    `own` is its `pg_wal`, `replayed` up to which byte it has replayed. Such a server must not be given the copy:
+    it would take the copy's shorter last segment for its own, and miss what it has replayed. Raises ToolError.
+    """
+    end = last(copy)
+    if end is None:
+        return True
+    start = start_of(end.name, SEGMENT_BYTES)
+    mine = Last(end.name, own / end.name)
+    if not mine.file.exists():
+        later = any(file.name[:8] == end.name[:8] and file.name > end.name for file in finished(own))
+        return later and replayed >= start + SEGMENT_BYTES
+    with ThreadPoolExecutor(2) as threads:
+        theirs, ours = threads.map(lambda each: last_valid(runtime, root, each, copy.parent), (end, mine))
+    if theirs == 0:
+        # At most the end of one record lies in that segment.
+        return replayed > start
+    return ours >= theirs
+
+
+def _left_at(writer: Path) -> dict[int, int]:
+    """Where a server has left each earlier timeline, in bytes of the log, as its newest history says."""
+    histories = sorted(file for file in files(writer) if HISTORY.fullmatch(file.name))
+    if not histories:
+        return {}
+    text = ""
+    with suppress(OSError):
+        text = histories[-1].read_text(encoding="ascii")
+    return {
+        int(timeline): (int(high, 16) << 32) + int(low, 16) for timeline, high, low in _SWITCH.findall(text)
+    }

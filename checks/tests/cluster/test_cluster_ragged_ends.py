@@ -1,0 +1,120 @@
+"""Where the log of a dead writer ends is not where everybody has it: ahead, behind, in the middle of a record."""
+
+from __future__ import annotations
+
+import pytest
+
+from aurora_lab.cluster import log_copies
+from aurora_lab.cluster.quorum import NAMES
+from small_cluster import SmallCluster, until, wait_until_all_have
+
+COUNT = "SELECT count(*) FROM acknowledged"
+INSERT = "INSERT INTO acknowledged VALUES (1)"
+FIRST, LAST = NAMES[:3], NAMES[3:]
+
+
+def made(cluster: SmallCluster, readers: int = 1) -> SmallCluster:
+    """A cluster with the table that the tests write to, and one acknowledged row that everybody has."""
+    cluster.start(readers)
+    cluster.ask(cluster.one, "CREATE TABLE acknowledged (i int)")
+    cluster.ask(cluster.one, INSERT)
+    wait_until_all_have(cluster, cluster.one)
+    for reader in (cluster.two, cluster.three)[:readers]:
+        until(lambda reader=reader: cluster.value(reader, COUNT) == 1, "the reader has the row")
+    return cluster
+
+
+def swap(cluster: SmallCluster) -> None:
+    """The nodes that were away come back, and those that were there go."""
+    for node in LAST:
+        cluster.plane.nodes.fault(node, "kill")
+    for node in FIRST:
+        cluster.plane.nodes.undo(node)
+
+
+def all_in_sync(cluster: SmallCluster) -> None:
+    """Bring every storage node back."""
+    for node in NAMES:
+        cluster.plane.nodes.undo(node)
+
+    def in_sync() -> bool:
+        cluster.plane.watch.tend(0.0)
+        return all(node.state == "in-sync" for node in cluster.plane.watch.status().nodes)
+
+    until(in_sync, "all storage nodes are in sync")
+
+
+@pytest.mark.parametrize("segments", [0, 1])
+def test_a_reader_that_is_ahead_of_the_volume_is_promoted(cluster: SmallCluster, segments: int) -> None:
+    made(cluster, readers=2)
+    for node in FIRST:
+        cluster.plane.nodes.fault(node, "kill")
+    with cluster.plane.connect(cluster.one.resource_id, dbname="shop") as administrator:
+        for _ in range(20):  # The administrator does not wait for the quorum.
+            administrator.execute(INSERT)
+        for _ in range(segments):
+            administrator.execute("SELECT pg_switch_wal()")
+            administrator.execute(INSERT)
+    expected = 21 + segments
+    until(lambda: cluster.value(cluster.two, COUNT) == expected, "the reader has the rows")
+    cluster.plane.kill(cluster.one.resource_id)
+    swap(cluster)
+    cluster.plane.promote(cluster.two, cluster.one)
+    all_in_sync(cluster)
+    cluster.ask(cluster.two, INSERT)
+    assert cluster.value(cluster.two, COUNT) == expected + 1
+    # It recovers from its own log, which has to be without a hole.
+    cluster.plane.kill(cluster.two.resource_id)
+    cluster.plane.start_writer(cluster.two)
+    assert cluster.value(cluster.two, COUNT) == expected + 1
+    for reader in (cluster.one, cluster.three):
+        cluster.plane.start_reader(reader, cluster.two)
+        until(lambda reader=reader: cluster.value(reader, COUNT) == expected + 1, "the reader has all")
+
+
+def test_log_that_ends_in_the_middle_of_a_record_beyond_a_segment(cluster: SmallCluster) -> None:
+    made(cluster)
+    cluster.plane.kill(cluster.two.resource_id)
+    with cluster.plane.connect(cluster.one.resource_id, dbname="shop") as administrator:
+        administrator.execute("SELECT pg_switch_wal()")
+        administrator.execute(INSERT)
+        ((before,),) = administrator.execute("SELECT pg_walfile_name(pg_current_wal_lsn())").fetchall()
+        administrator.execute("SELECT pg_logical_emit_message(true, 'x', repeat('x', 1500000))")
+    wait_until_all_have(cluster, cluster.one)
+    cluster.plane.kill(cluster.one.resource_id)
+    cluster.plane.nodes.stop()
+    for node in NAMES:
+        copy = cluster.plane.nodes.copy(node)
+        beyond = sorted(file for file in copy.iterdir() if file.name[:24] > before)
+        assert beyond
+        for file in beyond[1:]:
+            file.unlink()
+        end = beyond[0].rename(copy / f"{beyond[0].name[:24]}.partial")
+        with end.open("r+b") as file:
+            file.seek(8192)
+            file.write(bytes((1 << 20) - 8192))
+    cluster.plane.promote(cluster.two, cluster.one)
+    assert cluster.value(cluster.two, COUNT) == 2
+    cluster.ask(cluster.two, INSERT)
+    all_in_sync(cluster)
+    cluster.plane.start_reader(cluster.one, cluster.two)
+    until(lambda: cluster.value(cluster.one, COUNT) == 3, "the reader has all")
+
+
+@pytest.mark.parametrize("size", [0, 8192, 500_000, 1 << 20])
+def test_nodes_killed_while_they_begin_a_segment(cluster: SmallCluster, size: int) -> None:
+    made(cluster)
+    cluster.plane.kill(cluster.one.resource_id)
+    cluster.plane.nodes.stop()
+    for node in NAMES:
+        copy = cluster.plane.nodes.copy(node)
+        end = log_copies.last(copy)
+        assert end is not None
+        if not end.complete:
+            end.file.rename(copy / end.name)
+        begun = f"{end.name[:8]}{int(end.name[8:], 16) + 1:016X}.partial"
+        (copy / begun).write_bytes(bytes(size))
+    cluster.plane.promote(cluster.two, cluster.one)
+    cluster.ask(cluster.two, INSERT)
+    assert cluster.value(cluster.two, COUNT) == 2
+    all_in_sync(cluster)
