@@ -36,6 +36,7 @@ COMMANDS = {
     "build": ("building", "Build the lessons' notebooks from their sources (for those who write them)."),
     "notes": ("building", "Print the instructor's notes of a lesson: timing, answers, known mistakes."),
     "grade": ("grading", "Grade notebooks, each in a fresh region and kept apart."),
+    "torture": ("torture", "Break a cluster under load, again and again, and see that nothing is lost."),
     "bench": ("bench_command", "Measure the lab on this machine, each figure against its floor."),
 }
 """Name, module in this folder, and one line of help. A module is imported when its command is used."""
