@@ -57,36 +57,56 @@ class Verdict:
 
 
 def play(
-    there: Arena, seed: int, enough: Callable[[Verdict], bool], progress: Callable[[Verdict], None]
+    there: Arena,
+    seed: int,
+    enough: Callable[[Verdict], bool],
+    progress: Callable[[Verdict], None] = lambda _verdict: None,
+    *,
+    a_round: int = ROUND,
 ) -> Verdict:
-    """Break the cluster until there is enough, or something is wrong."""
+    """Break the cluster until there is enough, or something is wrong; it is judged after `a_round` faults each."""
     verdict, nemesis, number = Verdict(), Nemesis(there, seed), 0
     while not verdict.violations and not (number and enough(verdict)):
         number += 1
-        _round(there, nemesis, f"told_{number}", verdict, enough, progress)
+        _round(
+            there,
+            f"told_{number}",
+            verdict,
+            nemesis,
+            lambda: _faults(nemesis, verdict, a_round, enough, progress),
+        )
     return verdict
 
 
-def _round(  # noqa: PLR0917
-    there: Arena,
+def new_table(there: Arena, table: str) -> str:
+    """Make a table for clients; the endpoint at which it was made."""
+    endpoint = str(there.cluster()["endpoint"])
+    with there.connect(endpoint) as connection:
+        connection.execute(sql.SQL("CREATE TABLE {} (n bigint)").format(sql.Identifier(table)))
+    return endpoint
+
+
+def _faults(
     nemesis: Nemesis,
-    table: str,
     verdict: Verdict,
+    most: int,
     enough: Callable[[Verdict], bool],
     progress: Callable[[Verdict], None],
 ) -> None:
-    endpoint = there.cluster()["endpoint"]
-    with there.connect(endpoint) as connection:
-        connection.execute(sql.SQL("CREATE TABLE {} (n bigint)").format(sql.Identifier(table)))
+    for _ in range(most):
+        nemesis.wait()
+        nemesis.strike()
+        verdict.faults, verdict.writer_kills = nemesis.done, nemesis.writer_kills
+        progress(verdict)
+        if enough(verdict):
+            break
+
+
+def _round(there: Arena, table: str, verdict: Verdict, nemesis: Nemesis, faults: Callable[[], None]) -> None:
+    endpoint = new_table(there, table)
     clients = Clients(there, table)
     try:
-        for _ in range(ROUND):
-            nemesis.wait()
-            nemesis.strike()
-            verdict.faults, verdict.writer_kills = nemesis.done, nemesis.writer_kills
-            progress(verdict)
-            if enough(verdict):
-                break
+        faults()
         nemesis.undo()
         there.until(there.all_well, "everything is available again, once nothing is broken any more")
     except (TimeoutError, client.RegionError) as error:
@@ -95,7 +115,7 @@ def _round(  # noqa: PLR0917
     verdict.sent += len(history.sent)
     verdict.acknowledged += len(history.acknowledged)
     verdict.timelines += len(history.writers)
-    rows = _rows(there, endpoint, table)
+    rows = rows_of(there, endpoint, table)
     if rows is None:
         verdict.violations.append("the cluster does not answer")
         return
@@ -105,7 +125,7 @@ def _round(  # noqa: PLR0917
         verdict.violations.append("nothing was acknowledged")
 
 
-def _rows(there: Arena, endpoint: str, table: str) -> list[int] | None:
+def rows_of(there: Arena, endpoint: str, table: str) -> list[int] | None:
     """What is in the table in the end; None where nobody says."""
     found: list[list[int]] = []
 
@@ -130,7 +150,10 @@ def _rows(there: Arena, endpoint: str, table: str) -> list[int] | None:
 @click.option("--minutes", type=click.FloatRange(0.1), help="How long.")
 @click.option("--faults", type=click.IntRange(1), help=f"How many faults (default {DEFAULT_FAULTS}).")
 @click.option("--disk", is_flag=True, help="On disk, where flushes take time; not in memory.")
-def torture_command(seed: int | None, minutes: float | None, faults: int | None, disk: bool) -> None:
+@click.option("--keep", is_flag=True, help="Keep the region's folder where something is wrong.")
+def torture_command(
+    seed: int | None, minutes: float | None, faults: int | None, disk: bool, keep: bool
+) -> None:
     """Break a cluster under load, again and again, and see that nothing that was acknowledged is lost.
 
     It works on a region of its own in a temporary folder, and ends it; yours is not touched. The seed decides
@@ -155,5 +178,8 @@ def torture_command(seed: int | None, minutes: float | None, faults: int | None,
             )
 
         verdict = play(there, seed, enough, progress)
+        there.kept = keep and bool(verdict.violations)
+        if there.kept:
+            console.print(f"The region's files stay in {there.home.folder}.")
     click.echo(verdict.text(seed))
     sys.exit(1 if verdict.violations else 0)

@@ -39,7 +39,7 @@ NODES = {"node": 1, "pause": 1, "az": 2}
 """How many storage nodes a fault takes."""
 MOST_AWAY = len(NAMES) - READ_QUORUM
 """An AZ and one more."""
-IN_SYNC_SECONDS = 20.0
+IN_SYNC_SECONDS = 60.0
 
 
 class Nemesis:

@@ -34,6 +34,8 @@ class Arena:
 
     def __init__(self, folder: Path) -> None:
         self.home = Home(folder)
+        self.kept = False
+        """Whether the files stay when it ends, for somebody to look at."""
 
     # The region.
 
@@ -186,7 +188,7 @@ class Arena:
 
 
 @contextmanager
-def arena(kind: type[Arena] = Arena, *, memory: bool = True) -> Iterator[Arena]:
+def arena(kind: Callable[[Path], Arena] = Arena, *, memory: bool = True) -> Iterator[Arena]:
     """A region of its own with its cluster; gone afterwards. In memory where that can be had."""
     base = "/dev/shm" if memory and Path("/dev/shm").is_dir() else None
     folder = Path(tempfile.mkdtemp(prefix="aurora-lab-torture-", dir=base))
@@ -201,5 +203,6 @@ def arena(kind: type[Arena] = Arena, *, memory: bool = True) -> Iterator[Arena]:
             client.stop(made.home)
         with contextlib.suppress(OSError, psutil.Error):
             made.kill_everything()
-        shutil.rmtree(made.home.data, ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        if not made.kept:
+            shutil.rmtree(made.home.data, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)

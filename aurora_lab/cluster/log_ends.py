@@ -8,10 +8,13 @@ no read quorum has.
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 from aurora_lab.cluster.log_copies import (
     HISTORY,
@@ -25,10 +28,12 @@ from aurora_lab.cluster.log_copies import (
     last_valid,
     start_of,
 )
-from aurora_lab.runtime.base import Runtime
+from aurora_lab.runtime.base import Runtime, ToolError
 
 SEGMENT_BYTES = 1 << 20
 """Of every segment: the template is made so."""
+_SAFE_SEGMENTS = 48
+"""Of the 64 that a server keeps (`wal_keep_size`)."""
 _SWITCH = re.compile(r"^(\d+)\t([0-9A-F]+)/([0-9A-F]+)", re.MULTILINE)
 
 
@@ -79,6 +84,35 @@ def drop_left_behind(copy: Path) -> None:
         name = file.name.removesuffix(PARTIAL)
         if file.suffix == PARTIAL and SEGMENT.fullmatch(name) and name < newest.get(name[8:], ""):
             file.unlink(missing_ok=True)
+
+
+def bring_log(runtime: Runtime, writer: Path, target: Path, copies: Iterable[Path]) -> None:
+    """Give a new server, with its log in `target`, the segments before its first that some copy has not finished.
+
+    Should it become the writer, the storage nodes will want the rest of them: a base backup alone does not have
+    it, and without a write quorum nobody else does. Raises ToolError.
+    """
+    behind = [end.name[8:] for copy in copies if (end := last(copy)) is not None]
+    first = min((file.name[8:] for file in finished(target)), default="")
+    there = finished(writer)
+    # The oldest of what a server keeps may be taken for new log at any time.
+    wanted = [file for file in there[-_SAFE_SEGMENTS:] if min(behind, default=first) <= file.name[8:] < first]
+    if not wanted:
+        return
+    mark = token_hex(4)
+    staging, making = target.with_name(f"staging-{mark}"), target.with_name(f"copied-{mark}")
+    runtime.make_folder(staging)
+    try:
+        for file in wanted:
+            os.link(file, staging / file.name)
+        runtime.copy_tree(staging, making)
+        for file in files(making):
+            file.rename(target / file.name)
+    except OSError as error:
+        raise ToolError(f"Log could not be copied from {writer}: {error}") from error
+    finally:
+        runtime.remove_tree(staging)
+        runtime.remove_tree(making)
 
 
 def covers(runtime: Runtime, root: Path, own: Path, replayed: int, copy: Path) -> bool:

@@ -243,6 +243,11 @@ class ClusterPlane:
                 self.servers, self.nodes, target, old.name if old is not None else None, planned=planned
             )
 
+    def promoted(self) -> str | None:
+        """Who has been promoted, but has not become the writer yet: nobody else may, until it is tried again."""
+        successor = self.layout.writership().successor
+        return None if successor is None or self.layout.is_standby(successor) else successor
+
     def follow(self, reader: InstanceSpec, writer: InstanceSpec) -> Notes:
         """Point a reader at the new writer; returns when it streams. It is not restarted if it can follow.
 

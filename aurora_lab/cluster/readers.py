@@ -11,6 +11,8 @@ from time import monotonic, sleep
 
 from aurora_lab.cluster.connections import WRONG_PASSWORD
 from aurora_lab.cluster.layout import STANDBY_SIGNAL, Record
+from aurora_lab.cluster.log_ends import bring_log
+from aurora_lab.cluster.quorum import NAMES
 from aurora_lab.cluster.servers import POLL_SECONDS, Notes, Servers
 from aurora_lab.cluster.types import ClusterError, InstanceSpec, NotReachableError, NotTheWriterError
 from aurora_lab.runtime.base import ServerStartError, ToolError
@@ -264,6 +266,8 @@ def _copy(servers: Servers, name: str, writer: str) -> None:
     options = ["--checkpoint=fast", "--wal-method=stream", "--no-sync", "--no-manifest"]
     try:
         runtime.tool(layout.folder, "pg_basebackup", "-D", str(copying), "-d", source, *options)
+        nodes = [layout.volume / "nodes" / node for node in NAMES]
+        bring_log(runtime, layout.data(writer) / "pg_wal", copying / "pg_wal", nodes)
         runtime.write(copying / STANDBY_SIGNAL, "")
     except ToolError:
         runtime.remove_tree(copying)

@@ -148,11 +148,20 @@ def _let_readers_follow(worker: ClusterWorker, cluster: Document, writer: Docume
                 worker.plane.kill(reader["DbiResourceId"])
 
 
+def _begun(worker: ClusterWorker, cluster: Document) -> Document | None:
+    """The instance that has been promoted, but whose failover has not come to its end."""
+    name = worker.plane.promoted()
+    return next((item for item in worker.instances(cluster) if item["DbiResourceId"].lower() == name), None)
+
+
 def _next_attempt(worker: ClusterWorker, cluster: Document) -> bool:
     """Try the next reader; with nobody left, the previous writer again (FACTS 7.1)."""
     region, record = worker.region, cluster["_lab"]["failover"]
     failed = [*record["failed"], record["target"]]
     target = best_target(worker, cluster, failed) if len(failed) < MAX_ATTEMPTS else None
+    if target is None and (begun := _begun(worker, cluster)) is not None:
+        # The previous writer may not go on any more: this one has opened a timeline of its own.
+        target, failed = begun, []
     identifier = cluster["DBClusterIdentifier"]
     if target is not None:
         name = target["DBInstanceIdentifier"]

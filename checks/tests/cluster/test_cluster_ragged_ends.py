@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from aurora_lab.cluster import log_copies
@@ -118,3 +120,24 @@ def test_nodes_killed_while_they_begin_a_segment(cluster: SmallCluster, size: in
     cluster.ask(cluster.two, INSERT)
     assert cluster.value(cluster.two, COUNT) == 2
     all_in_sync(cluster)
+
+
+def test_a_reader_made_while_nobody_has_the_log_can_become_the_writer(cluster: SmallCluster) -> None:
+    made(cluster, readers=0)
+    for node in FIRST:
+        cluster.plane.nodes.fault(node, "kill")
+    with cluster.plane.connect(cluster.one.resource_id, dbname="shop") as administrator:
+        for _ in range(3):
+            administrator.execute(INSERT)
+            administrator.execute("SELECT pg_switch_wal()")
+    # So that it is made by a base backup, which has no log from before it.
+    birth = cluster.plane.layout.birth()
+    assert birth is not None
+    cluster.plane.layout.set_birth(replace(birth, first_log=""))
+    cluster.plane.start_reader(cluster.two, cluster.one)
+    cluster.plane.kill(cluster.one.resource_id)
+    swap(cluster)
+    cluster.plane.promote(cluster.two, cluster.one)
+    all_in_sync(cluster)
+    cluster.ask(cluster.two, INSERT)
+    assert cluster.value(cluster.two, COUNT) == 5
