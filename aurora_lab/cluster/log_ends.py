@@ -46,19 +46,17 @@ def fit(copy: Path, annulled_from: str | None, writer: Path) -> int:
     removed = mend(copy)
     if annulled_from is not None:
         removed += cut(copy, annulled_from)
-    for timeline, position in _left_at(writer).items():
-        kept = position // SEGMENT_BYTES
-        for file in files(copy):
-            name = file.name.removesuffix(PARTIAL)
-            if not SEGMENT.fullmatch(name) or int(name[:8], 16) != timeline:
-                continue
-            number = start_of(name, SEGMENT_BYTES) // SEGMENT_BYTES
-            if number > kept:
-                file.unlink()
-                removed += 1
-            elif number == kept and name == file.name and position % SEGMENT_BYTES:
-                file.rename(file.with_name(name + PARTIAL))
-                removed += 1
+    kept = {timeline: (position - 1) // SEGMENT_BYTES for timeline, position in _left_at(writer).items()}
+    for file in files(copy):
+        name = file.name.removesuffix(PARTIAL)
+        if SEGMENT.fullmatch(name) and _number(name) > kept.get(int(name[:8], 16), _number(name)):
+            file.unlink()
+            removed += 1
+    end = last(copy)
+    if end is not None and end.complete and kept.get(int(end.name[:8], 16)) == _number(end.name):
+        # Received once more, it leads on to the next timeline; nobody may begin where an earlier one ends.
+        end.file.rename(end.file.with_name(end.name + PARTIAL))
+        removed += 1
     return removed
 
 
@@ -135,6 +133,11 @@ def covers(runtime: Runtime, root: Path, own: Path, replayed: int, copy: Path) -
         # At most the end of one record lies in that segment.
         return replayed > start
     return ours >= theirs
+
+
+def _number(segment: str) -> int:
+    """Which segment of the log a name means, whatever its timeline."""
+    return start_of(segment, SEGMENT_BYTES) // SEGMENT_BYTES
 
 
 def _left_at(writer: Path) -> dict[int, int]:

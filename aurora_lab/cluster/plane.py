@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import psycopg
@@ -18,6 +16,7 @@ from aurora_lab.cluster.configuration import as_json
 from aurora_lab.cluster.connections import ADMINISTRATOR
 from aurora_lab.cluster.layout import Layout, Writership
 from aurora_lab.cluster.locking import RoleLock
+from aurora_lab.cluster.measuring import Lag, measure
 from aurora_lab.cluster.parameters import accepted, limits_of
 from aurora_lab.cluster.servers import Notes, Servers
 from aurora_lab.cluster.storage_nodes import StorageNodes
@@ -33,18 +32,7 @@ from aurora_lab.cluster.types import (
 from aurora_lab.cluster.volume_watch import VolumeWatch
 from aurora_lab.runtime.base import Runtime, Server
 
-MEASURE_SECONDS = 1.0
-"""How long a measurement may take on a connection that is open; opening one may take two seconds more."""
 RELOAD_SECONDS = 5.0
-_MEASURE = """
-    SELECT reader,
-           (CASE WHEN reader THEN coalesce(pg_last_wal_replay_lsn(), '0/0') ELSE pg_current_wal_flush_lsn() END
-            - '0/0')::bigint
-    FROM (SELECT pg_is_in_recovery() AS reader) AS r
-"""
-_CONNECTIONS = """
-    SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> 'rdsadmin'
-"""
 
 
 class ClusterPlane:
@@ -86,8 +74,9 @@ class ClusterPlane:
         self._lock = RoleLock()
         self._readers: dict[str, threading.Lock] = {}
         """One operation at a time on a reader."""
-        self._written: deque[tuple[float, int]] = deque(maxlen=600)
-        """When the writer's log was seen to reach which position: what a reader's lag is told by."""
+        self._making: set[str] = set()
+        """Readers that are being started."""
+        self._lag = Lag()
 
     # The volume.
 
@@ -129,6 +118,7 @@ class ClusterPlane:
 
         Raises NoReadQuorumError, NotTheWriterError, ServerStartError, ClusterError.
         """
+        self._give_way()
         with self._lock:
             servers, name = self.servers, spec.name
             if self.layout.writership().successor == name:
@@ -160,7 +150,11 @@ class ClusterPlane:
         writer; copy the writer. Raises ServerStartError, NotReachableError, NotTheWriterError, ToolError.
         """
         with self._lock.shared(), self._readers.setdefault(spec.name, threading.Lock()):
-            return readers.start_reader(self.servers, spec, writer.name)
+            self._making.add(spec.name)
+            try:
+                return readers.start_reader(self.servers, spec, writer.name)
+            finally:
+                self._making.discard(spec.name)
 
     def restart(self, spec: InstanceSpec) -> Notes:
         """Stop and start an instance in its present role: a reboot, which applies static parameters.
@@ -237,8 +231,9 @@ class ClusterPlane:
         if old is not None and not planned and self.layout.writership() != Writership(target.name):
             # Before the lock: a reader that is just being made from a writer that hangs would hold it.
             self.servers.kill(old.name)
+        self._give_way()
         with self._lock:
-            self._written.clear()
+            self._lag.forget()
             promotion.promote(
                 self.servers, self.nodes, target, old.name if old is not None else None, planned=planned
             )
@@ -313,18 +308,7 @@ class ClusterPlane:
         than the reader is now. That is exact to the time between two measurements, shows a reader that
         receives nothing, and does not take a silence of the writer for a lag.
         """
-        name = resource_id.lower()
-        server = self.servers.need(name)
-        ((reader, lsn),) = self.servers.sessions.rows(name, _MEASURE, seconds=MEASURE_SECONDS)
-        if not reader:
-            self._written.append((monotonic(), lsn))
-        lag = self._behind(lsn) if reader else None
-        if brief:
-            return Measurement(reader, lsn, lag, 0, 0)
-        # The memory first: counting connections makes the administrator's own larger.
-        memory = server.memory()
-        ((connections,),) = self.servers.sessions.rows(name, _CONNECTIONS, seconds=MEASURE_SECONDS)
-        return Measurement(reader, lsn, lag, connections, memory)
+        return measure(self.servers, self._lag, resource_id.lower(), brief)
 
     def connect(
         self,
@@ -381,6 +365,15 @@ class ClusterPlane:
 
     # Helpers.
 
+    def _give_way(self) -> None:
+        """End the readers that are being started, if their writer is dead: they would wait for it, and the next
+        writer for them. They are started again once there is one.
+        """
+        writer = self.layout.writership().writer
+        if writer is not None and self.servers.find(writer) is None:
+            for name in list(self._making):
+                self.servers.kill(name)
+
     def _adopt(self, spec: InstanceSpec) -> Notes:
         """Take over a running writer: what can be applied without a restart is applied."""
         try:
@@ -394,10 +387,3 @@ class ClusterPlane:
         record = self.layout.record(writer)
         if record is not None and record.limits:
             self.layout.set_limits(record.limits)
-
-    def _behind(self, lsn: int) -> float:
-        """Milliseconds since the writer was first seen beyond `lsn`; 0 where it was not."""
-        for at, written in list(self._written):
-            if written > lsn:
-                return (monotonic() - at) * 1000
-        return 0.0

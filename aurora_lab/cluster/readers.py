@@ -149,7 +149,14 @@ def _start_and_stream(servers: Servers, spec: InstanceSpec, writer: str) -> Note
     """Start a standby and wait until it streams. Raises ServerStartError, ClusterError."""
     said = _Log(servers.layout.log(spec.name))
     primary = servers.primary_conninfo(spec.name, writer)
-    notes = servers.start(spec, reader=True, primary=primary)
+    try:
+        notes = servers.start(spec, reader=True, primary=primary)
+    except ServerStartError as error:
+        if servers.find(writer) is not None:
+            raise
+        # Without it a server may wait for the end of its base backup for ever.
+        message = f"The writer {writer} has died: {spec.name} waits for the next one."
+        raise _WriterGoneError(message) from error
     if not _streams_soon(servers, spec.name, writer, said):
         raise ClusterError(f"{spec.identifier} has started but does not stream from {writer}.")
     _let_lag(servers, spec.name, primary)

@@ -43,6 +43,8 @@ def best_target(worker: ClusterWorker, cluster: Document, failed: list[str] | No
         if item["DBInstanceStatus"] == "available"
         and not is_out(worker.region, item)
         and worker.plane.running(item["DbiResourceId"])
+        # One that is just being started may lack log that only the dead writer has.
+        and not worker.background.busy(item["DbiResourceId"])
     }
     candidates = []
     for identifier, item in readers.items():

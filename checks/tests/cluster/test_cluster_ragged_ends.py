@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from dataclasses import replace
+from time import monotonic
 
 import pytest
 
-from aurora_lab.cluster import log_copies
+from aurora_lab.cluster import log_copies, log_ends, readers
 from aurora_lab.cluster.quorum import NAMES
+from aurora_lab.cluster.servers import Servers
+from aurora_lab.cluster.types import ClusterError
 from small_cluster import SmallCluster, until, wait_until_all_have
 
 COUNT = "SELECT count(*) FROM acknowledged"
 INSERT = "INSERT INTO acknowledged VALUES (1)"
+CHECKPOINT_BYTES = 120
+"""A checkpoint's record in the log, with what fills it up."""
 FIRST, LAST = NAMES[:3], NAMES[3:]
 
 
@@ -103,6 +110,20 @@ def test_log_that_ends_in_the_middle_of_a_record_beyond_a_segment(cluster: Small
     until(lambda: cluster.value(cluster.one, COUNT) == 3, "the reader has all")
 
 
+def test_log_that_ends_with_a_segment(cluster: SmallCluster) -> None:
+    made(cluster)
+    with cluster.plane.connect(cluster.one.resource_id, dbname="shop") as administrator:
+        administrator.execute("CHECKPOINT")
+        administrator.execute(INSERT)
+        administrator.execute("SELECT pg_switch_wal()")
+    wait_until_all_have(cluster, cluster.one)
+    cluster.plane.kill(cluster.one.resource_id)
+    cluster.plane.promote(cluster.two, cluster.one)
+    cluster.ask(cluster.two, INSERT)
+    assert cluster.value(cluster.two, COUNT) == 3
+    all_in_sync(cluster)
+
+
 @pytest.mark.parametrize("size", [0, 8192, 500_000, 1 << 20])
 def test_nodes_killed_while_they_begin_a_segment(cluster: SmallCluster, size: int) -> None:
     made(cluster)
@@ -141,3 +162,46 @@ def test_a_reader_made_while_nobody_has_the_log_can_become_the_writer(cluster: S
     all_in_sync(cluster)
     cluster.ask(cluster.two, INSERT)
     assert cluster.value(cluster.two, COUNT) == 5
+
+
+def test_a_reader_that_waits_for_a_dead_writer_does_not_hold_up_the_next(
+    cluster: SmallCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(cluster)
+    whole = readers._copy
+
+    def cut_short(servers: Servers, name: str, writer: str) -> None:
+        """As if the writer had died while the reader was being copied: it lacks the end of its base backup."""
+        whole(servers, name, writer)
+        servers.need(writer).freeze()
+        data = cluster.plane.layout.data(name)
+        label = (data / "backup_label").read_text()
+        found = re.search(r"CHECKPOINT LOCATION: [0-9A-F]+/([0-9A-F]+)", label)
+        assert found is not None
+        offset = int(found[1], 16) % log_ends.SEGMENT_BYTES + CHECKPOINT_BYTES
+        newest = log_copies.finished(data / "pg_wal")[-1]
+        with newest.open("r+b") as file:
+            file.seek(offset)
+            file.write(bytes(log_ends.SEGMENT_BYTES - offset))
+
+    monkeypatch.setattr(readers, "_copy", cut_short)
+    monkeypatch.setattr(readers, "_copy_template", lambda *_: False)
+    said: list[ClusterError] = []
+
+    def start() -> None:
+        try:
+            cluster.plane.start_reader(cluster.three, cluster.one)
+        except ClusterError as error:
+            said.append(error)
+
+    starting = threading.Thread(target=start)
+    starting.start()
+    until(lambda: cluster.plane.running(cluster.three.resource_id), "the reader is being started")
+    cluster.plane.kill(cluster.one.resource_id)
+    began = monotonic()
+    cluster.plane.promote(cluster.two, cluster.one)
+    assert monotonic() - began < 20, "it did not wait until the start was given up"
+    starting.join(20)
+    assert "waits for the next one" in str(said[0])
+    cluster.ask(cluster.two, INSERT)
+    assert cluster.value(cluster.two, COUNT) == 2
