@@ -18,7 +18,7 @@ from aurora_lab.cluster.layout import Layout, Writership
 from aurora_lab.cluster.locking import RoleLock
 from aurora_lab.cluster.measuring import Lag, measure
 from aurora_lab.cluster.parameters import accepted, limits_of
-from aurora_lab.cluster.servers import Notes, Servers
+from aurora_lab.cluster.servers import Notes, Servers, wait_until
 from aurora_lab.cluster.storage_nodes import StorageNodes
 from aurora_lab.cluster.template import Template
 from aurora_lab.cluster.types import (
@@ -33,6 +33,7 @@ from aurora_lab.cluster.volume_watch import VolumeWatch
 from aurora_lab.runtime.base import Runtime, Server
 
 RELOAD_SECONDS = 5.0
+GIVE_WAY_SECONDS = 20.0
 
 
 class ClusterPlane:
@@ -370,9 +371,15 @@ class ClusterPlane:
         writer for them. They are started again once there is one.
         """
         writer = self.layout.writership().writer
-        if writer is not None and self.servers.find(writer) is None:
-            for name in list(self._making):
+        if writer is None or self.servers.find(writer) is not None:
+            return
+
+        def gone() -> bool:
+            for name in list(self._making):  # Again and again: a start that fails is tried in other ways.
                 self.servers.kill(name)
+            return not self._making
+
+        wait_until(gone, GIVE_WAY_SECONDS, 0.05)
 
     def _adopt(self, spec: InstanceSpec) -> Notes:
         """Take over a running writer: what can be applied without a restart is applied."""

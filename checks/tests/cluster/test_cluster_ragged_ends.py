@@ -115,8 +115,11 @@ def test_log_that_ends_with_a_segment(cluster: SmallCluster) -> None:
     with cluster.plane.connect(cluster.one.resource_id, dbname="shop") as administrator:
         administrator.execute("CHECKPOINT")
         administrator.execute(INSERT)
+        ((newest,),) = administrator.execute("SELECT pg_walfile_name(pg_current_wal_lsn())").fetchall()
         administrator.execute("SELECT pg_switch_wal()")
-    wait_until_all_have(cluster, cluster.one)
+    for node in NAMES:
+        copy = cluster.plane.nodes.copy(node)
+        until(lambda copy=copy: (copy / newest).exists(), f"{node} has finished the segment")
     cluster.plane.kill(cluster.one.resource_id)
     cluster.plane.promote(cluster.two, cluster.one)
     cluster.ask(cluster.two, INSERT)
