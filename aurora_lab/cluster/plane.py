@@ -32,7 +32,6 @@ from aurora_lab.cluster.types import (
 from aurora_lab.cluster.volume_watch import VolumeWatch
 from aurora_lab.runtime.base import Runtime, Server
 
-RELOAD_SECONDS = 5.0
 GIVE_WAY_SECONDS = 20.0
 
 
