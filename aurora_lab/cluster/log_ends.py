@@ -85,16 +85,26 @@ def drop_left_behind(copy: Path) -> None:
 
 
 def bring_log(runtime: Runtime, writer: Path, target: Path, copies: Iterable[Path]) -> None:
-    """Give a new server, with its log in `target`, the segments before its first that some copy has not finished.
+    """Give a new server, with its log in `target`, the segments before its first that some copy has not finished,
+    and the histories of earlier timelines.
 
     Should it become the writer, the storage nodes will want the rest of them: a base backup alone does not have
     it, and without a write quorum nobody else does. Raises ToolError.
     """
+    copies = list(copies)
     behind = [end.name[8:] for copy in copies if (end := last(copy)) is not None]
     first = min((file.name[8:] for file in finished(target)), default="")
     there = finished(writer)
     # The oldest of what a server keeps may be taken for new log at any time.
     wanted = [file for file in there[-_SAFE_SEGMENTS:] if min(behind, default=first) <= file.name[8:] < first]
+    newest = max((file.name[:8] for file in there), default="")
+    known = {file.name for file in files(target)}
+    histories = {file.name: file for folder in (*copies, writer) for file in files(folder)}
+    wanted += [
+        file
+        for name, file in histories.items()
+        if HISTORY.fullmatch(name) and name[:8] <= newest and name not in known
+    ]
     if not wanted:
         return
     mark = token_hex(4)

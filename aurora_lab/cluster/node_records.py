@@ -14,7 +14,7 @@ from aurora_lab.runtime.base import Runtime
 
 _HOPELESS = re.compile(
     "has already been removed|is not in this server's history|is ahead of the WAL flush position"
-    "|could not determine size|has \\d+ bytes, should be"
+    "|could not determine size|has \\d+ bytes, should be|could not open file .*history"
 )
 """What a node says that can never go on with the copy that it has."""
 

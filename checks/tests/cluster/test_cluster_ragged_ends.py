@@ -208,3 +208,15 @@ def test_a_reader_that_waits_for_a_dead_writer_does_not_hold_up_the_next(
     assert "waits for the next one" in str(said[0])
     cluster.ask(cluster.two, INSERT)
     assert cluster.value(cluster.two, COUNT) == 2
+
+
+def test_a_node_that_missed_timelines_of_which_the_writer_has_no_history(cluster: SmallCluster) -> None:
+    made(cluster)
+    cluster.plane.nodes.fault("a1", "kill")
+    for target, old in ((cluster.two, cluster.one), (cluster.one, cluster.two)):
+        cluster.plane.promote(target, old)
+        cluster.plane.start_reader(old, target)
+    (cluster.plane.layout.data(cluster.one.name) / "pg_wal" / "00000002.history").unlink()
+    all_in_sync(cluster)
+    cluster.ask(cluster.one, INSERT)
+    assert cluster.value(cluster.one, COUNT) == 2
