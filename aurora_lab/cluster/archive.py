@@ -235,9 +235,7 @@ class Archive:
         link_tree(image / "base", data := self.new_base())
         found = image_of(image)
         newest = end[:8]
-        lines = (own_log / f"{newest}.history").read_text(encoding="ascii").splitlines()
-        past = [line.split() for line in lines if line.strip()]
-        ends = {int(line[0]): _position(line[1]) for line in past if line[0].isdigit()}
+        ends = forks(own_log / f"{newest}.history")
         end_log = found.end_log
         for file in sorted((image / "log").iterdir()):
             name = file.name.removesuffix(PARTIAL)
@@ -291,6 +289,12 @@ def size_of(file: Path) -> int:
         return file.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def forks(history: Path) -> dict[int, int]:
+    """At which position each earlier timeline ends, by a timeline's history file."""
+    past = [line.split() for line in history.read_text(encoding="ascii").splitlines() if line.strip()]
+    return {int(line[0]): _position(line[1]) for line in past if line[0].isdigit()}
 
 
 def _between(one: Base, other: Base) -> int:

@@ -142,7 +142,9 @@ def _prepare(
     for name in (STANDBY_SIGNAL, RECOVERY_SIGNAL, "postmaster.pid"):
         (data / name).unlink(missing_ok=True)
     wanted = f"{shell_quote(log)}/%f"
-    servers.write_configuration(data, restore_command=f'test -f {wanted} && cp {wanted} "%p"')
+    # Any failure but the first ends the replay: PostgreSQL would take a full disk for the end of the log.
+    command = f'test -f {wanted} || exit 1; cp {wanted} "%p" || exit 200'
+    servers.write_configuration(data, restore_command=command)
     runtime.write(data / signal, "")
     limits = {name: str(value) for name, value in found.limits.items()}
     return _spec(servers, data, {**limits, **settings})

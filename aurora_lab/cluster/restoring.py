@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from time import time
 
 from psycopg import sql
 
 from aurora_lab.cluster import log_copies, pages, replay
-from aurora_lab.cluster.archive import Archive
+from aurora_lab.cluster.archive import Archive, forks
 from aurora_lab.cluster.configuration import passfile
 from aurora_lab.cluster.connections import ADMINISTRATOR, verifier
-from aurora_lab.cluster.images import image_of
+from aurora_lab.cluster.images import BackupError, image_of
 from aurora_lab.cluster.layout import Birth
 from aurora_lab.cluster.servers import REPLICATION_USER, Servers
 from aurora_lab.cluster.types import ClusterError, Master, Source
@@ -55,6 +56,8 @@ def restore_volume(
         server.stop("fast")
         server.kill()
     own_log, end = making / "pg_wal", replay.redo_log(servers, making)
+    if source.until is None:
+        _check_complete(source.image / "log", own_log / f"{end[:8]}.history")
     archive.adopt(source.image, own_log, end, time())
     # What was replayed, and files for log to come: nobody needs them any more, and they may be most of it.
     for segment in log_copies.finished(own_log):
@@ -70,3 +73,14 @@ def restore_volume(
         layout.set_fork(pages.fingerprint(making))
     servers.sweep(making.with_name(f"{making.name}.wal"), making.with_name(f"{making.name}.log"))
     making.rename(layout.seed)
+
+
+def _check_complete(log: Path, history: Path) -> None:
+    """Raise BackupError where the replay has ended before the newest finished segment, of its newest timeline."""
+    newest = max((file.name for file in log_copies.finished(log)), default=None)
+    if newest is None:
+        return
+    size = (log / newest).stat().st_size
+    reached = max(forks(history).values())
+    if reached < log_copies.start_of(newest, size):
+        raise BackupError(f"The log of the backup is damaged: its replay ends before segment {newest}.")

@@ -186,3 +186,27 @@ def test_log_is_kept_by_the_nodes_until_it_is_backed_up(
     plane.watch.tend(60.0)
     assert not {file.name for file in copy.iterdir()} >= finished
     assert set(archive.segments()) >= finished
+
+
+def test_a_restore_from_damaged_log_is_no_restore(cluster: SmallCluster, embedded_ground: Ground) -> None:
+    cluster.start()
+    with cluster.plane.connect(cluster.one.resource_id) as administrator:
+        for _ in range(3):
+            administrator.execute("SELECT pg_switch_wal()")
+            administrator.execute("CREATE TABLE IF NOT EXISTS t AS SELECT 1 AS i")
+    wait_until_all_have(cluster, cluster.one)
+    image = cluster.folder.with_name(f"{cluster.folder.name}.image")
+    try:
+        cluster.plane.export(image)
+        damaged = sorted(file for file in (image / "log").iterdir() if len(file.name) == 24)[-2]
+        size = damaged.stat().st_size
+        damaged.unlink()  # It is a link.
+        damaged.write_bytes(bytes(size))
+        with embedded_ground.cluster() as other:
+            other.password = cluster.password
+            other.plane = other.new_plane()
+            with pytest.raises(BackupError, match="is damaged"):
+                other.plane.restore_volume(Source(image), MASTER)
+            assert not other.plane.has_volume()
+    finally:
+        cluster.runtime.remove_tree(image)
