@@ -233,7 +233,7 @@ for event in found["Events"]:
 cluster = rds.describe_db_clusters(DBClusterIdentifier="bakery")["DBClusters"][0]
 for name in (
     "BackupRetentionPeriod",
-    "PreferredBackupWindow",
+    "LatestRestorableTime",
     "PreferredMaintenanceWindow",
     "AutoMinorVersionUpgrade",
     "StorageEncryptionType",
@@ -241,8 +241,9 @@ for name in (
     print(f"{name:27} {cluster[name]}")
 
 # %% [markdown]
-# You asked for none of these. This is what **managed** means: a crash is answered by a restart [4.14], backups go to
-# S3 all the time [11.1], and the storage is encrypted: `sse-rds` is a key of AWS's own [11.11] [11.12].
+# You asked for none of these. This is what **managed** means: a crash is answered by a restart [4.14]. Backups go to
+# S3 all the time [11.1]: you may go back to any second until `LatestRestorableTime` [11.2]. And the storage is
+# encrypted: `sse-rds` is a key of AWS's own [11.11] [11.12]. A KMS key of yours is chosen when a cluster is made [11.13].
 #
 # **Predict.** The owner wants to save money. Can she turn the backups off, with a retention of 0 days?
 #
@@ -616,11 +617,12 @@ lab.progress()
 #
 # | real here | simulated here | only on AWS |
 # |---|---|---|
-# | killed servers: processes that end without a goodbye | the machine around them | a machine in a building |
-# | every commit waits for 4 of 6 log copies, in three "AZs" | an AZ: two storage nodes and the servers in it | an AZ: buildings with power of their own |
-# | a promoted reader has every confirmed order | a reader has pages of its own, and first copies them | readers that share the volume's pages [4.7] |
-# | which instance writes, and what a reader refuses | the gap: a second | often under 30 s [4.8] |
-# | the settings of 01.3 and 01.9 | encryption, and ACUs: noted, not done | S3, KMS, bills |
+# | servers that are killed | the machine around them | a machine |
+# | a commit waits for 4 of 6 log copies | an AZ: two storage nodes and some servers | buildings |
+# | a promoted reader has every confirmed order | it has pages of its own, and first copies them | a reader needs no copy [4.7] |
+# | which instance writes, and what a reader refuses | the gap: a second or two | often under 30 s [4.8] |
+# | the backup, from the storage nodes | it lies in a folder | S3 [11.1], bills |
+# | the settings of 01.3 and 01.9 | encryption, ACUs: only noted | KMS, capacity that moves |
 
 # %% [markdown]
 # ## One more question
