@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from secrets import token_hex
+from time import time
 from typing import Any
 
 from aurora_lab.cluster import log_copies
@@ -35,6 +36,7 @@ MOST_LOG_BYTES = 1 << 30
 
 MOST_BASES = 4
 """How many bases are kept at most; each may be as large as the volume. The template is one for nothing."""
+RUBBISH_SECONDS = 600.0
 NOTE_SECONDS = 10.0
 """How often it is written down up to when there is log, while there is nothing else to write."""
 
@@ -198,6 +200,10 @@ class Archive:
             for folder in self.folder.glob("bases/*"):
                 if str(folder) not in kept:
                     self.runtime.remove_tree(folder)
+            for file in self.log.glob(".*.new-*"):
+                # A copy takes milliseconds: whoever made this one is dead.
+                if time() - file.stat().st_mtime > RUBBISH_SECONDS:
+                    file.unlink(missing_ok=True)
 
     def delete(self) -> None:
         """Remove the backup; images that were made from it stay."""

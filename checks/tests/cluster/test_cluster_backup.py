@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -111,11 +112,15 @@ def test_newer_bases_take_the_place_of_old_log(cluster: SmallCluster, embedded_g
         plane.export(image)
         plane.backup.tend(0.0)
         assert len(archive.contents().bases) == 2, "it is still needed"
+        rubbish = archive.log / ".segment.new-0000"
+        rubbish.touch()
+        os.utime(rubbish, (0, 0))
         plane.backup.tend(time.time())
         assert archive.contents().bases == (newest,)
         assert {number(name) for name in archive.segments()} >= {number(newest.first_log)}
         assert min(archive.segments())[8:] == newest.first_log[8:]
         assert [Path(newest.data)] == list((archive.folder / "bases").iterdir())
+        assert not rubbish.exists()
         with pytest.raises(BackupError, match="does not reach back"):
             plane.export(image.with_name("never"), first)
         assert restored(embedded_ground, cluster, image) == [1, 2]
