@@ -1,0 +1,43 @@
+// Shows what the kernel has drawn: the picture, its words, and what changed last. All names in it are escaped there.
+function make(name, label, parent) {
+  const node = document.createElement(name);
+  node.className = `aurora-lab-map-${label}`;
+  parent.append(node);
+  return node;
+}
+
+function render({ model, el }) {
+  const root = make("section", "all", el);
+  root.setAttribute("aria-label", "Live map of the region");
+  const note = make("p", "note", root);
+  const picture = make("div", "picture", root);
+  picture.setAttribute("role", "img");
+  const said = make("p", "said", root);
+  said.setAttribute("role", "status");
+  said.setAttribute("aria-live", "polite");
+  const more = make("details", "words", root);
+  make("summary", "summary", more).textContent = "The map in words";
+  const words = make("pre", "text", more);
+
+  let drawn = "";
+  const set = (node, text) => {
+    if (node.textContent !== text) node.textContent = text;
+  };
+  const update = () => {
+    const shown = model.get("shown");
+    root.dataset.state = shown.state;
+    if (drawn !== shown.svg) {
+      drawn = shown.svg;
+      picture.innerHTML = drawn;
+      picture.setAttribute("aria-label", shown.words);
+    }
+    set(note, shown.note);
+    set(said, shown.said);
+    set(words, shown.words);
+  };
+  model.on("change:shown", update);
+  update();
+  return () => model.off("change:shown", update);
+}
+
+export default { render };
