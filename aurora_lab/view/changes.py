@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from aurora_lab.view.words import SYNC, Status, pointers, state
+from aurora_lab.view.words import PASSING, SYNC, Status, pointers, state
 
 MOST = 4
 """Sentences at once: more are not listened to."""
@@ -82,10 +82,10 @@ def _volume(old: Status | None, new: Status | None) -> Iterator[str]:
         )
     if old["read_quorum"] != new["read_quorum"]:
         yield f"there is {'a' if new['read_quorum'] else 'no'} read quorum"
+    # What comes and goes by itself at each start and failover is not worth a word: faults are.
+    quiet = {SYNC, *PASSING}
     states = {node["id"]: node["state"] for node in old["nodes"]}
-    # All of them are idle, and then in sync again, at each failover: that is said by the quorum.
-    steps = [node for node in new["nodes"] if states.get(node["id"]) != node["state"]]
-    if len(steps) < len(new["nodes"]):
-        for node in steps:
-            word = "in sync" if node["state"] == SYNC else node["state"]
-            yield f"storage node {node['id']} is {word}"
+    for node in new["nodes"]:
+        known = states.get(node["id"], node["state"])
+        if known != node["state"] and not {known, node["state"]} <= quiet:
+            yield f"storage node {node['id']} is {node['state']}"

@@ -10,6 +10,8 @@ from aurora_lab.view.cluster_map import ClusterMap, chosen, draw
 from aurora_lab.view.words import Status
 
 LIVE, AWAY, STILL = "live", "away", "still"
+KEPT = 3
+"""Lines of what changed: a failover has several within a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +25,17 @@ class Frame:
     """`live`; `away`: the region does not answer; `still`: nobody looks any more."""
     note: str
     """Of what time the map is, in a sentence."""
-    said: str = ""
-    """What changed last, with its time; empty where nothing has changed yet."""
+    said: tuple[str, ...] = ()
+    """What changed lately, each with its time; the newest last."""
 
-    def plain(self) -> dict[str, str]:
+    def plain(self) -> dict[str, str | list[str]]:
         """As a notebook's front end gets it."""
         return {
             "svg": self.drawn.svg,
             "words": self.drawn.text,
             "state": self.state,
             "note": self.note,
-            "said": self.said,
+            "said": list(self.said),
         }
 
 
@@ -53,14 +55,20 @@ class Frames:
                     f"The region does not answer since {_clock(now)}. Shown is what was seen last; "
                     "`aurora-lab start` starts it."
                 )
-                self.last = replace(last, state=AWAY, note=note, said=_at(now, "the region does not answer"))
+                self.last = replace(
+                    last, state=AWAY, note=note, said=self._told(now, ["the region does not answer"])
+                )
         elif seen != last.seen or last.state != LIVE:
             said = changes(chosen(last.seen, self._cluster), chosen(seen, self._cluster))
             if last.state == AWAY:
                 said.insert(0, "the region answers again")
             drawn = draw(seen, self._cluster)
-            self.last = Frame(seen, drawn, LIVE, _LIVE, _at(now, "; ".join(said)) if said else last.said)
+            self.last = Frame(seen, drawn, LIVE, _LIVE, self._told(now, said))
         return self.last
+
+    def _told(self, now: datetime, said: list[str]) -> tuple[str, ...]:
+        told = (*self.last.said, f"{_clock(now)} {'; '.join(said)}.") if said else self.last.said
+        return told[-KEPT:]
 
     def stand_still(self, now: datetime, why: str) -> Frame:
         """The last frame; `why` is a clause."""
@@ -69,10 +77,6 @@ class Frames:
 
 
 _LIVE = "This map is live."
-
-
-def _at(now: datetime, said: str) -> str:
-    return f"{_clock(now)} {said}."
 
 
 def _clock(now: datetime) -> str:

@@ -12,9 +12,10 @@ function render({ model, el }) {
   const note = make("p", "note", root);
   const picture = make("div", "picture", root);
   picture.setAttribute("role", "img");
-  const said = make("p", "said", root);
-  said.setAttribute("role", "status");
+  const said = make("div", "said", root);
+  said.setAttribute("role", "log");
   said.setAttribute("aria-live", "polite");
+  said.setAttribute("aria-label", "What changed");
   const more = make("details", "words", root);
   make("summary", "summary", more).textContent = "The map in words";
   const words = make("pre", "text", more);
@@ -22,6 +23,13 @@ function render({ model, el }) {
   let drawn = "";
   const set = (node, text) => {
     if (node.textContent !== text) node.textContent = text;
+  };
+  // Lines are added and not written anew, so that a screen reader says each of them once.
+  const tell = (lines) => {
+    const there = Array.from(said.children, (line) => line.textContent);
+    const known = lines.lastIndexOf(there.at(-1));
+    for (const line of lines.slice(known + 1)) make("p", "line", said).textContent = line;
+    while (said.children.length > lines.length) said.firstChild.remove();
   };
   const update = () => {
     const shown = model.get("shown");
@@ -32,7 +40,7 @@ function render({ model, el }) {
       picture.setAttribute("aria-label", shown.words);
     }
     set(note, shown.note);
-    set(said, shown.said);
+    tell(shown.said);
     set(words, shown.words);
   };
   model.on("change:shown", update);

@@ -222,7 +222,15 @@ def _volume(cluster: Status, layout: _Layout) -> tuple[str, float]:
     drawn = (
         frame
         + _text(WIDTH / 2, top + 20, said, 13, INK, bold=True, room=room, anchor="middle")
-        + _text(WIDTH / 2, top + 38, words.quorums(volume), 12, INK, room=room, anchor="middle")
+        + _text(
+            WIDTH / 2,
+            top + 38,
+            f"{words.quorums(volume)}; {words.reached(volume)}",
+            12,
+            INK,
+            room=room,
+            anchor="middle",
+        )
     )
     for number, zone in enumerate(layout.zones):
         nodes = _in_zone(volume["nodes"], zone)
@@ -244,7 +252,7 @@ def _node(node: Status, left: float, top: float, width: float) -> str:
         f"<g class='al-node' data-id='{escape(node['id'])}'><title>{escape(str(node['id']))} {escape(state)}</title>"
         f"<rect x='{left:g}' y='{top:g}' width='{width:g}' height='{NODE_HEIGHT}' rx='5' "
         f"fill='{PANEL if well else GROUND}' {line}/>"
-        + _text(left + 7, top + 17, f"{sign} {node['id']} {state}", 12, INK, room=width - 9)
+        + _text(left + 7, top + 17, f"{sign} {node['id']} {state}", 12, INK, room=width - 7)
         + _text(left + 7, top + 34, f"SCL {words.position(node['scl'])}", 12, INK, room=width - 9)
         + "</g>"
     )
@@ -260,7 +268,7 @@ def _databases(databases: Sequence[Status], zones: Sequence[str]) -> tuple[str, 
         led = ", ".join(item.get("leads_to") or ()) or "nothing"
         lines = [
             f"{words.database_role(item)}, {words.state(item)}",
-            f"own storage: {item.get('storage_gib', '?')} GiB, {item.get('class', '')}",
+            f"own {item.get('storage_gib', '?')} GiB, {item.get('class', '')}",
             words.load(item),
             f"endpoint → {led}",
         ]
@@ -303,7 +311,7 @@ def _text(
 
 def _letters(room: float, size: int, bold: bool = False) -> float:
     """About how many letters fit; fonts differ."""
-    return room / (size * (0.63 if bold else 0.56))
+    return room / (size * (0.63 if bold else 0.55))
 
 
 def _fitting(said: str, room: float) -> str:

@@ -28,7 +28,7 @@ def terminal_map(frame: Frame, cluster: str | None, width: int, *, keys: str = "
     parts: list[RenderableType] = []
     if keys:
         parts.append(Text(f"{frame.note} {keys}", "dim" if frame.state == LIVE else "bold"))
-        parts.append(Text(frame.said, "bold"))
+        parts += [Text(line, "bold") for line in frame.said]
     if not clusters and not databases:
         parts.append(Text(words.nothing(cluster)))
     for item in clusters:
@@ -96,7 +96,9 @@ def _volume(volume: Status, zones: Sequence[str], width: int) -> RenderableType:
         ]
         for zone in zones
     }
-    told = Text(f"Cluster volume: {words.healthy(volume)}\n  {words.quorums(volume)}")
+    told = Text(
+        f"Cluster volume: {words.healthy(volume)}\n  {words.quorums(volume)}\n  {words.reached(volume)}"
+    )
     if not (volume["write_quorum"] and volume["read_quorum"]):
         told.stylize("bold red")
     return Group(told, _columns(boxes, width, "no storage node"))

@@ -104,13 +104,17 @@ def healthy(volume: Status) -> str:
 
 
 def quorums(volume: Status) -> str:
-    """Both quorums, yes or no, and how far the volume is complete and durable."""
+    """Both quorums, yes or no."""
     write, read = (
         f"{name} quorum ({needed} of {AURORA.copies}): {'yes' if volume[f'{name}_quorum'] else 'NO'}"
         for name, needed in (("write", AURORA.write), ("read", AURORA.read))
     )
-    reached = f"VCL {position(volume['vcl'])}, VDL {position(volume['vdl'])}"
-    return f"{write}; {read}; {reached}"
+    return f"{write}; {read}"
+
+
+def reached(volume: Status) -> str:
+    """How far the volume is complete and durable (FACTS 2.24, 2.28)."""
+    return f"VCL {position(volume['vcl'])}, VDL {position(volume['vdl'])}"
 
 
 def database_role(item: Status) -> str:
@@ -178,7 +182,7 @@ def _cluster(cluster: Status) -> list[str]:
     if cluster["instances"]:
         lines.append("  the endpoint of an instance always leads to that instance")
     if volume := cluster.get("volume"):
-        lines += [f"  cluster volume: {healthy(volume)}", f"    {quorums(volume)}"]
+        lines += [f"  cluster volume: {healthy(volume)}", f"    {quorums(volume)}; {reached(volume)}"]
         for zone, nodes in by_zone(volume["nodes"]).items():
             said = "; ".join(f"{node['id']} {node['state']}, SCL {position(node['scl'])}" for node in nodes)
             lines.append(f"    {zone}: {said}")
