@@ -360,12 +360,13 @@ class StorageNodes:
         """The running processes of nodes, also those that a dead region left."""
         nodes = list(nodes)
         for node in nodes:
-            if node in self._programs and not self._programs[node].running():
-                del self._programs[node]
+            # Also asked without the lock: what was there may be gone at the next look.
+            if (known := self._programs.get(node)) is not None and not known.running():
+                self._programs.pop(node, None)
         if any(node not in self._programs for node in nodes):
             for folder, found in self._runtime.programs(self.folder).items():
                 self._programs.setdefault(folder.name, found)
-        return {node: self._programs[node] for node in nodes if node in self._programs}
+        return {node: known for node in nodes if (known := self._programs.get(node)) is not None}
 
     def _end(self, nodes: Iterable[str]) -> None:
         """End the processes of nodes, together."""
