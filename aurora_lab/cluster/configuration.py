@@ -185,16 +185,24 @@ def passfile(entries: Mapping[str, str]) -> str:
     return "".join(f"*:*:*:{escaped(user)}:{escaped(word)}\n" for user, word in entries.items())
 
 
+LOG_UNREADABLE = 200
+"""Exit status of a `restore_command` whose log is there and cannot be had."""
+
+
 def restore_command(sources: tuple[Path, ...], asked: Path) -> str:
     """A `restore_command` that takes each log file from the first of `sources` that has it.
 
     Each time it first adds a byte to a file of that name in `asked`, from which the caller sees how far the
     server has come.
+
+    A file that is there and cannot be copied (the disk is full) ends the server: taken for the end of the log,
+    it would open without commits that were acknowledged. PostgreSQL goes on after any status up to 125.
     """
     steps = [f"echo >> {shell_quote(asked)}/%f"]
     for source in sources:
         wanted = f"{shell_quote(source)}/%f"
-        steps.append(f'if test -f {wanted}; then exec cp {wanted} "%p"; fi')
+        copied = f'cp {wanted} "%p" && exit 0; test ! -f {wanted} || exit {LOG_UNREADABLE}'
+        steps.append(f"if test -f {wanted}; then {copied}; fi")
     return "; ".join([*steps, "exit 1"])
 
 

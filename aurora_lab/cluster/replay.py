@@ -11,7 +11,7 @@ from secrets import token_hex
 import psycopg
 
 from aurora_lab.cluster import connections, log_copies
-from aurora_lab.cluster.configuration import conninfo, shell_quote
+from aurora_lab.cluster.configuration import LOG_UNREADABLE, conninfo, shell_quote
 from aurora_lab.cluster.connections import WRONG_PASSWORD, AdminConnection
 from aurora_lab.cluster.images import image_of
 from aurora_lab.cluster.layout import STANDBY_SIGNAL
@@ -143,7 +143,7 @@ def _prepare(
         (data / name).unlink(missing_ok=True)
     wanted = f"{shell_quote(log)}/%f"
     # Any failure but the first ends the replay: PostgreSQL would take a full disk for the end of the log.
-    command = f'test -f {wanted} || exit 1; cp {wanted} "%p" || exit 200'
+    command = f'test -f {wanted} || exit 1; cp {wanted} "%p" || exit {LOG_UNREADABLE}'
     servers.write_configuration(data, restore_command=command)
     runtime.write(data / signal, "")
     limits = {name: str(value) for name, value in found.limits.items()}

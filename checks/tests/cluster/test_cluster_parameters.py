@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -205,3 +206,21 @@ def test_quoting() -> None:
     assert passfile({"u:1": "a\\b"}) == "*:*:*:u\\:1:a\\\\b\n"
     command = restore_command((Path("/some where/it's 5%/pg_wal"),), Path("/x/asked"))
     assert "'/some where/it'\\''s 5%%/pg_wal'/%f" in command
+
+
+def test_log_that_is_there_and_cannot_be_copied_is_not_taken_for_the_end_of_the_log(tmp_path: Path) -> None:
+    source, asked, target = tmp_path / "truth", tmp_path / "asked", tmp_path / "pg_wal"
+    for folder in (source, asked, target):
+        folder.mkdir()
+    (source / "here").write_text("log")
+    command = restore_command((tmp_path / "gone", source), asked)
+
+    def status(name: str, path: Path) -> int:
+        line = command.replace("%f", name).replace("%p", str(path))
+        return subprocess.run(["sh", "-c", line], capture_output=True, check=False).returncode
+
+    assert status("here", target / "here") == 0
+    assert (target / "here").read_text() == "log"
+    assert status("not-there", target / "not-there") == 1
+    assert status("here", tmp_path / "no-such-folder" / "here") > 125
+    assert sorted(file.name for file in asked.iterdir()) == ["here", "not-there"]
