@@ -200,6 +200,8 @@ def arguments(session: Session, notebook: str | None, port: int, browser: bool) 
         "KernelManager.transport_encryption": "auto" if _can_encrypt() else "disabled",
         # It would start language servers that it finds on the machine and write files for them.
         "LanguageServerManager.autodetect": False,
+        # A stored notebook shows the map as a picture: its widget is gone with the kernel.
+        "FileContentsManager.pre_save_hook": "aurora_lab.course.stored.before_save",
         # Nothing is fetched from outside: no news, no look for updates, no list of extensions.
         "LabApp.news_url": None,
         "LabApp.check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",

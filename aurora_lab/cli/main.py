@@ -18,6 +18,7 @@ COMMANDS = {
     "start": ("control", "Start the region."),
     "stop": ("control", "Stop the region; its clusters and their data stay."),
     "status": ("control", "Show clusters, instances, roles, lag, endpoints, memory and the lab clock."),
+    "map": ("mapping", "Show the live map: who writes, where endpoints lead, storage nodes, events."),
     "events": ("control", "List what happened to clusters and instances lately."),
     "fault": (
         "faults",

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from aurora_lab.view.words import position
+
 WIDE = 100
 """Characters a line from which on every column is shown."""
 GOOD = frozenset({"available", "running", "synchronous", "in-sync"})
@@ -40,11 +42,6 @@ def show_status(state: Mapping[str, Any], console: Console) -> None:
 def megabytes(size: object) -> str:
     """Bytes as whole megabytes, or a dash where they are not known."""
     return f"{size / 2**20:.0f} MB" if isinstance(size, int | float) else "-"
-
-
-def position(lsn: object) -> str:
-    """A position in the log as PostgreSQL writes it."""
-    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}" if isinstance(lsn, int) else "-"
 
 
 def _summary(state: Mapping[str, Any]) -> Table:

@@ -42,6 +42,8 @@ class Verdict:
     vanished: int = 0
     """Rows that a reader showed and that never were acknowledged, and are gone: no violation."""
     violations: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    """Whether somebody did not want to wait: the last round was not judged."""
 
     def text(self, seed: int) -> str:
         """All of it in a few lines."""
@@ -52,6 +54,8 @@ class Verdict:
         ]
         if self.vanished:
             lines.append(f"{self.vanished} unacknowledged rows were seen on a reader, and then gone")
+        if self.interrupted:
+            lines.append("interrupted: the faults since the last judgement do not count")
         lines += [f"VIOLATION: {each}" for each in self.violations] or ["no violation"]
         return "\n".join(lines)
 
@@ -66,15 +70,18 @@ def play(
 ) -> Verdict:
     """Break the cluster until there is enough, or something is wrong; it is judged after `a_round` faults each."""
     verdict, nemesis, number = Verdict(), Nemesis(there, seed), 0
-    while not verdict.violations and not (number and enough(verdict)):
-        number += 1
-        _round(
-            there,
-            f"told_{number}",
-            verdict,
-            nemesis,
-            lambda: _faults(nemesis, verdict, a_round, enough, progress),
-        )
+    try:
+        while not verdict.violations and not (number and enough(verdict)):
+            number += 1
+            _round(
+                there,
+                f"told_{number}",
+                verdict,
+                nemesis,
+                lambda: _faults(nemesis, verdict, a_round, enough, progress),
+            )
+    except KeyboardInterrupt:
+        verdict.interrupted = True
     return verdict
 
 

@@ -33,7 +33,7 @@ class NoStorageNodes(StorageNodes):
         """There is nobody to look after."""
         return []
 
-    def status(self, writer: str | None) -> tuple[NodeStatus, ...]:  # noqa: ARG002
+    def status(self, writer: str | None, memory: bool = True) -> tuple[NodeStatus, ...]:  # noqa: ARG002
         """None."""
         return ()
 

@@ -218,8 +218,8 @@ class StorageNodes:
                 log_ends.drop_left_behind(self.copy(node))
             return notes
 
-    def status(self, writer: str | None) -> tuple[NodeStatus, ...]:
-        """Each node now; `writer` is the one that runs, or None."""
+    def status(self, writer: str | None, memory: bool = True) -> tuple[NodeStatus, ...]:
+        """Each node now; `writer` is the one that runs, or None. Without `memory`, that is not measured (0)."""
         faults, rebuilding = self.records.faults(), self.records.rebuilding()
         attached: dict[str, tuple[bool, int]] = {}
         if writer is not None:
@@ -236,7 +236,7 @@ class StorageNodes:
             else:
                 state = "in-sync" if streaming and node not in rebuilding else "catching-up"
             scl = flushed or log_copies.reach(self.copy(node))
-            found.append(NodeStatus(node, node[0], state, scl, self.memory(node)))
+            found.append(NodeStatus(node, node[0], state, scl, self.memory(node) if memory else 0))
         return tuple(found)
 
     def memory(self, node: str) -> int:

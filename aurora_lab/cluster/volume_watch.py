@@ -78,15 +78,15 @@ class VolumeWatch:
         if writer is not None:
             self._pages_at = int(written)
 
-    def status(self) -> VolumeStatus:
-        """The storage nodes and the log positions now."""
+    def status(self, memory: bool = True) -> VolumeStatus:
+        """The storage nodes and the log positions now; without `memory`, which costs most of it, that is 0."""
         writer = self.open_writer()
         with suppress(ClusterError):
             if writer is not None:
                 # Before the nodes are asked: mostly they have it by then.
                 ((inserted,),) = self._servers.sessions.rows(writer, _INSERTED, seconds=LOOK_SECONDS)
                 self._boundaries.append(int(inserted))
-        nodes = self._nodes.status(writer)
+        nodes = self._nodes.status(writer, memory)
         pgcl, vcl, vdl = positions((node.scl for node in nodes), self._boundaries)
         return VolumeStatus(self._nodes.records.epoch(), nodes, pgcl, vcl, vdl or vcl)
 
@@ -107,7 +107,7 @@ class VolumeWatch:
 
     def _publish(self) -> None:
         """Replace `storage.json`, which the volume's functions in SQL read on every instance."""
-        status = self.status()
+        status = self.status(memory=False)
         rows = [
             {"name": node.name, "zone": f"{self.zones}{node.zone}", "state": node.state, "scl": node.scl}
             for node in status.nodes

@@ -54,7 +54,7 @@ def _connect(server: str) -> _socket.socket | None:
         files = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2, folder))
         connection.sendmsg([b"1"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
         connection.sendall(b"%12d" % len(text) + text)
+        return connection if connection.recv(1) == b"+" else None
     except OSError:
         # Also where one of the files is closed, or the folder is gone.
         return None
-    return connection

@@ -138,6 +138,8 @@ def install(folder: Path, socket_file: Path, aws: Path) -> None:
 
 def main(path: str) -> None:
     """Serve at `path`, as a process in a session of its own: until it is ended, or the socket cannot be made."""
+    if not hasattr(os, "pidfd_open"):  # on Linux only
+        return
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -159,8 +161,8 @@ def _serve(listener: socket.socket) -> None:
                 connection, _ = listener.accept()
                 with contextlib.suppress(OSError, ValueError):
                     pid = _begin(connection, [listener, *connections], list(ends))
-                    connections[connection] = pid
-                    ends[os.pidfd_open(pid)] = connection
+                    end = os.pidfd_open(pid)
+                    connections[connection], ends[end] = pid, connection
                     continue
                 connection.close()
             elif isinstance(item, int):
@@ -179,6 +181,8 @@ def _begin(connection: socket.socket, others: list[socket.socket], files: list[i
         if len(given) != FILES:
             raise ValueError("some files are missing")
         request = Request.read(connection)
+        # From here on the call is made here, or fails: never twice.
+        connection.sendall(b"+")
         connection.settimeout(None)
         pid = os.fork()
         if pid == 0:

@@ -37,6 +37,7 @@ from aurora_lab.course.source import (
     read_source,
     without_solution,
 )
+from aurora_lab.course.stored import forget_widgets
 from aurora_lab.course.surroundings import say
 
 SCHEMA = 3
@@ -61,12 +62,14 @@ def execute(notebook: Any, environment: Mapping[str, str], folder: Path) -> None
         notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
     client.record_timing = False
+    client.store_widget_state = False
     # What a program writes in two pieces is one text, also where the pieces do not end with a line.
     client.coalesce_streams = True
     try:
         client.execute(env=dict(environment))
     except CellExecutionError as error:
         raise CourseError(f"A cell of the solved notebook failed:\n{error}") from error
+    forget_widgets(notebook)
 
 
 def _notebook(source: Source, lesson: Lesson, *, solved: bool) -> Any:

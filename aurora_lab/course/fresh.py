@@ -16,6 +16,7 @@ from aurora_lab.region import client
 from aurora_lab.region.clock import DEFAULT_SCALE
 from aurora_lab.region.environment import enter
 from aurora_lab.region.home import Home, RegionInfo
+from aurora_lab.view.live_map import VARIABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class FreshRegion:
         """The environment of a kernel that works in this region: this process's, led there."""
         inside = enter(self.home, self.info, tools_folder(), os.environ, remember=False).apply(os.environ)
         # A learner's own start-up files must not decide what a lesson does.
-        return {**inside, "IPYTHONDIR": str(self.workspace / ".ipython")}
+        return {**inside, "IPYTHONDIR": str(self.workspace / ".ipython"), VARIABLE: "still"}
 
 
 @contextmanager

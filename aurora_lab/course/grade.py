@@ -95,9 +95,10 @@ def grade(
     runtime: str = "auto",
     scale: float = 10.0,
     seconds: float = SECONDS,
+    shared: Shared = ALONE,
 ) -> list[Result]:
     """The result of each exercise of a submission, in the lesson's order. Raises GradeError."""
-    options = Options(prove=prove, runtime=runtime, scale=scale, seconds=seconds)
+    options = Options(prove=prove, runtime=runtime, scale=scale, seconds=seconds, shared=shared)
     return grade_batch([notebook], options).results[0]
 
 

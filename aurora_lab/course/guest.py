@@ -35,6 +35,7 @@ from aurora_lab.course.sandbox import LIMITS, Job, Limits, Sandbox
 from aurora_lab.course.surroundings import tools_folder
 from aurora_lab.region.environment import enter
 from aurora_lab.region.home import Home
+from aurora_lab.view.live_map import VARIABLE
 
 LARGEST_RECORD = 1_000_000
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -129,7 +130,12 @@ class Guest:
         plain |= {"PATH": SYSTEM_PATH, "HOME": str(self.work), "USER": "learner", "LOGNAME": "learner"}
         inside = enter(self.home, self.region.info, tools_folder(), plain, remember=False).apply(plain)
         inside["PATH"] = f"{programs}{os.pathsep}{inside['PATH']}"
-        return {**inside, "IPYTHONDIR": str(self.share / "ipython"), "PYTHONDONTWRITEBYTECODE": "1"}
+        return {
+            **inside,
+            "IPYTHONDIR": str(self.share / "ipython"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            VARIABLE: "still",
+        }
 
 
 class _Cleaned:

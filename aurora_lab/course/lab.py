@@ -26,7 +26,7 @@ from aurora_lab.region import client
 from aurora_lab.region.client import RegionError
 from aurora_lab.region.fault_words import ACTIONS, DEFAULT_ACTIONS, asked, sentence
 from aurora_lab.region.home import Home, default_home
-from aurora_lab.view.cluster_map import ClusterMap, draw
+from aurora_lab.view.live_map import LiveMap, LiveMaps
 
 DNS_TTL_SECONDS = 5.0
 """What AWS's zones say (FACTS 3.16); the lab's clock makes it pass faster."""
@@ -74,12 +74,13 @@ class Lab:
         self._namespace = namespace
         self._checker = checker
         self._about: dict[str, dict[str, Any]] = {}
+        self._maps = LiveMaps(lambda: client.look(home))
         self.real_aws = RealAwsCells(run=_run_cell, say=to_stdout)
 
     def __repr__(self) -> str:
         return (
             "The lab. lab.check('05.1') checks an exercise, lab.hint('05.1') gives a hint, "
-            "lab.predict('05.1', 'a') notes a prediction, lab.map() draws the region, "
+            "lab.predict('05.1', 'a') notes a prediction, lab.map() shows the region, "
             "lab.progress() shows what is done, lab.fact('3.11') where a fact comes from."
         )
 
@@ -148,13 +149,12 @@ class Lab:
             return Card(Mood.NOTE, str(error))
 
     @_card_instead_of_error
-    def map(self, cluster: str | None = None) -> ClusterMap | Card:
-        """A picture of the region's clusters (or of one), as they are now."""
-        status = client.status(self._home)
-        clusters = [item for item in status["clusters"] if cluster in (None, item["id"])]
-        if cluster is not None and not clusters:
+    def map(self, cluster: str | None = None) -> LiveMap | Card:
+        """A map of the region's clusters (or of one). In a notebook the newest one is live."""
+        drawn = self._maps.map(cluster)
+        if cluster is not None and not drawn.found:
             return Card(Mood.NOTE, f"There is no cluster {cluster} in the region.")
-        return draw(clusters, [status["region"] + letter for letter in "abc"])
+        return drawn
 
     @_card_instead_of_error
     def fault(self, kind: str, name: str, action: str | None = None, cluster: str | None = None) -> Card:

@@ -14,6 +14,8 @@ from typing import Any
 
 from jupyter_client.manager import start_new_kernel
 
+from aurora_lab.view.live_map import VARIABLE
+
 LOOK_SECONDS = 0.25
 """How often a silent kernel is looked at."""
 
@@ -60,7 +62,8 @@ class Runner:
         self._kernel, self._client = start_new_kernel(
             kernel_name="python3",
             cwd=str(self._folder),
-            env=self._environment,
+            # Its maps are lines on a terminal.
+            env={**self._environment, VARIABLE: "still"},
             # What cells print comes as messages; the rest is the kernel's talk about itself.
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -128,14 +129,25 @@ def status(home: Home) -> dict[str, Any]:
     return answer
 
 
-def ask(home: Home, name: str, body: dict[str, Any] | None = None) -> Any:
+LOOK_SECONDS = 2.0
+"""How long a look for the live map may take: it answers in milliseconds, or something is wrong."""
+
+
+def look(home: Home) -> dict[str, Any]:
+    """What the live map shows, as the region is now. Raises RegionError where it does not answer soon."""
+    answer = ask(home, "live", seconds=LOOK_SECONDS)
+    assert isinstance(answer, dict)
+    return answer
+
+
+def ask(home: Home, name: str, body: dict[str, Any] | None = None, seconds: float = 60.0) -> Any:
     """Call the lab interface: look (`body` None) or do. Raises RegionError."""
     info = home.info()
     if info is None:
         raise RegionError("The region is not running. Start it with `aurora-lab start`.")
     try:
-        return _call(info, name, body)
-    except OSError as error:
+        return _call(info, name, body, seconds)
+    except (OSError, HTTPException, ValueError) as error:
         raise RegionError("The region does not answer. Start it with `aurora-lab start`.") from error
 
 

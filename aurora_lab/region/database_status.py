@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
-from aurora_lab.cluster.types import NotReachableError
+from aurora_lab.region.cluster_status import Gauge, leads_to
 from aurora_lab.region.databases import is_database, server_of, source_of
 from aurora_lab.region.store import Document
 
@@ -13,12 +12,12 @@ if TYPE_CHECKING:
     from aurora_lab.region.core import Region
 
 
-def databases_status(region: Region) -> list[dict[str, Any]]:
+def databases_status(region: Region, gauge: Gauge) -> list[dict[str, Any]]:
     """Every RDS DB instance, its standby and what it replicates."""
-    return [_database(region, item) for item in region.store.all("DBInstance") if is_database(item)]
+    return [_database(region, gauge, item) for item in region.store.all("DBInstance") if is_database(item)]
 
 
-def _database(region: Region, instance: Document) -> dict[str, Any]:
+def _database(region: Region, gauge: Gauge, instance: Document) -> dict[str, Any]:
     private, source = instance["_lab"], source_of(instance)
     standby = private["standby"]
     shown = {
@@ -35,29 +34,25 @@ def _database(region: Region, instance: Document) -> dict[str, Any]:
         "database": instance.get("DBName", "postgres"),
         "endpoint": instance["Endpoint"]["Address"] if instance["DBInstanceStatus"] != "creating" else None,
         "port": instance["Endpoint"]["Port"],
-        **_server(region, instance, server_of(instance), private["port"]),
+        "leads_to": leads_to(region, instance["Endpoint"]["Address"]),
+        **_server(region, gauge, instance, server_of(instance), private["port"]),
     }
     if standby:
         shown["standby"] = {
             "az": instance["SecondaryAvailabilityZone"],
             "synchronous": private["synchronous"],
-            **_server(region, instance, standby["resource"], standby["port"]),
+            **_server(region, gauge, instance, standby["resource"], standby["port"]),
+            "connections": 0,  # It serves nobody (FACTS 4.2).
         }
     return shown
 
 
-def _server(region: Region, instance: Document, server: str, port: int) -> dict[str, Any]:
+def _server(region: Region, gauge: Gauge, instance: Document, server: str, port: int) -> dict[str, Any]:
     worker = region.worker_of_instance(instance)
-    measured, running = worker.measurements.get(server), worker.plane.running(server)
+    running = worker.plane.running(server)
     frozen = running and server in worker.started and server not in worker.serving()
-    if running and not frozen:
-        with contextlib.suppress(NotReachableError):
-            measured = worker.plane.measure(server)
     return {
         "server_port": port,
         "server": "frozen" if frozen else "running" if running else "stopped",
-        "lag_ms": measured.lag_ms if measured and running else None,
-        "lsn": measured.lsn if measured else None,
-        "connections": measured.connections if measured and running else 0,
-        "memory_bytes": measured.memory if measured and running else 0,
+        **gauge.measured(worker, server, instance["DBInstanceIdentifier"], running, frozen),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
 from aurora_lab.endpoints.names import normal
 from aurora_lab.endpoints.resolver import Resolver
@@ -37,6 +38,12 @@ class Journal:
             for at, name, instance in entries
             if wanted in (None, name)
         ]
+
+    def newest(self, count: int) -> list[dict[str, str]]:
+        """The last `count` connections to any name, oldest first; as `connections` gives them."""
+        with self._lock:
+            entries = list(islice(reversed(self._entries), count))
+        return [{"at": at, "host": name, "instance": instance} for at, name, instance in entries[::-1]]
 
 
 class NotingResolver(Resolver):

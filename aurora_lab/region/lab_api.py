@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import json
 import logging
@@ -16,12 +15,13 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from aurora_lab.cluster.types import ClusterError, NotReachableError
+from aurora_lab.region.cluster_status import Measuring, clusters_status
 from aurora_lab.region.core import Region
 from aurora_lab.region.database_status import databases_status
 from aurora_lab.region.databases import server_of
-from aurora_lab.region.faults import FaultError, do_fault, zone_of
+from aurora_lab.region.faults import FaultError, do_fault
 from aurora_lab.region.home import TOKEN_HEADER, fault_key
-from aurora_lab.region.rds.cluster_documents import members
+from aurora_lab.region.live import LiveView
 from aurora_lab.region.replica_lag import ReplicaLagError, replica_lag, set_replica_lag
 from aurora_lab.region.store import Document
 
@@ -42,6 +42,7 @@ class LabApi:
         self._reason = runtime_reason
         self._version = version
         self._stop = stop
+        self._live = LiveView(region)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
@@ -62,6 +63,7 @@ class LabApi:
         if request.method == "GET":
             looks: dict[str, Callable[[], Any]] = {
                 "status": self.status,
+                "live": self._live.look,
                 "events": self._region.store.events,
                 "connections": lambda: self.connections(request.args.get("host")),
             }
@@ -105,89 +107,13 @@ class LabApi:
             "address": host,
             "port": port,
             "memory_bytes": _own_memory(),
-            "clusters": [self._cluster(item) for item in region.store.all("DBCluster")],
-            "databases": databases_status(region),
+            "clusters": clusters_status(region, Measuring()),
+            "databases": databases_status(region, Measuring()),
         }
 
     def connections(self, host: str | None) -> dict[str, Any]:
         """The newest connections that the router led, to one host name or to all, oldest first."""
         return {"connections": self._region.journal.connections(host)}
-
-    def _cluster(self, cluster: Document) -> dict[str, Any]:
-        return {
-            "id": cluster["DBClusterIdentifier"],
-            "status": cluster["Status"],
-            "engine_version": cluster["EngineVersion"],
-            "master_username": cluster["MasterUsername"],
-            "database": cluster.get("DatabaseName", "postgres"),
-            "endpoint": cluster["Endpoint"],
-            "reader_endpoint": cluster["ReaderEndpoint"],
-            "port": cluster["Port"],
-            "epoch": cluster["_lab"]["epoch"],
-            "custom": [
-                {
-                    "endpoint": item["Endpoint"],
-                    "type": item["CustomEndpointType"],
-                    "static": item["StaticMembers"],
-                    "excluded": item["ExcludedMembers"],
-                }
-                for item in self._region.store.all("DBClusterEndpoint")
-                if item["DBClusterIdentifier"] == cluster["DBClusterIdentifier"]
-            ],
-            "instances": [self._instance(cluster, item) for item in members(self._region, cluster)],
-            "volume": self._volume(cluster),
-        }
-
-    def _volume(self, cluster: Document) -> dict[str, Any]:
-        """The storage nodes; positions in bytes of the log. Of a clone, `bytes_used` is what it does not share."""
-        watch = self._region.worker_of(cluster).plane.watch
-        volume = watch.status()
-        used, counted_to = watch.bytes_used()
-        return {
-            "bytes_used": used,
-            "bytes_counted_to": counted_to,
-            "epoch": volume.epoch,
-            "write_quorum": volume.write_quorum,
-            "read_quorum": volume.read_quorum,
-            "pgcl": volume.pgcl,
-            "vcl": volume.vcl,
-            "vdl": volume.vdl,
-            "nodes": [
-                {
-                    "id": node.name,
-                    "az": zone_of(self._region, node.name),
-                    "state": node.state,
-                    "scl": node.scl,
-                    "memory_bytes": node.memory,
-                }
-                for node in volume.nodes
-            ],
-        }
-
-    def _instance(self, cluster: Document, instance: Document) -> dict[str, Any]:
-        worker = self._region.worker_of(cluster)
-        resource = instance["DbiResourceId"]
-        measured = worker.measurements.get(resource)
-        running = worker.plane.running(resource)
-        frozen = running and resource not in worker.serving()
-        if running and not frozen:
-            with contextlib.suppress(NotReachableError):
-                measured = worker.plane.measure(resource)
-        return {
-            "id": instance["DBInstanceIdentifier"],
-            "role": "writer" if instance["DBInstanceIdentifier"] == cluster["_lab"]["writer"] else "reader",
-            "status": instance["DBInstanceStatus"],
-            "az": instance["AvailabilityZone"],
-            "tier": instance["PromotionTier"],
-            "class": instance["DBInstanceClass"],
-            "endpoint": (instance.get("Endpoint") or {}).get("Address"),
-            "server_port": instance["_lab"]["port"],
-            "server": "frozen" if frozen else "running" if running else "stopped",
-            "lag_ms": measured.lag_ms if measured and running else None,
-            "lsn": measured.lsn if measured else None,
-            "connections": measured.connections if measured and running else 0,
-            "memory_bytes": measured.memory if measured and running else 0,
-        }
 
     # What can be done.
 

@@ -127,6 +127,14 @@ class Store:
             rows = self._db.execute("SELECT sequence, at, document FROM event ORDER BY sequence").fetchall()
         return [{"sequence": number, "at": at, **json.loads(document)} for number, at, document in rows]
 
+    def last_events(self, count: int) -> list[Document]:
+        """The newest `count` of the event log, oldest first; as `events` gives them."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT sequence, at, document FROM event ORDER BY sequence DESC LIMIT ?", (count,)
+            ).fetchall()
+        return [{"sequence": number, "at": at, **json.loads(document)} for number, at, document in rows[::-1]]
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:

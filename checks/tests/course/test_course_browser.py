@@ -28,9 +28,7 @@ def test_a_learner_fails_is_helped_and_passes(page: Page) -> None:
     expect(page.locator("img[alt^='A cluster']")).to_be_visible()
     first = cell(page, "rds = boto3.client")
     run(page, first)
-    expect(first.locator(".jp-OutputArea-output img[alt='cluster map']")).to_be_visible(
-        timeout=SECONDS * 1000
-    )
+    expect(first.locator(".aurora-lab-map-picture svg")).to_be_visible(timeout=SECONDS * 1000)
 
     prediction = cell(page, 'lab.predict("05.1"')
     run(page, prediction, 'lab.predict("05.1", "b")')
@@ -85,7 +83,7 @@ def test_a_wrong_answer_has_its_card_at_once_hints_come_one_by_one_and_progress_
     expect(check.locator(".jp-OutputArea-output")).to_contain_text("not checked yet")
     first = cell(page, "rds = boto3.client")
     run(page, first)
-    expect(first.locator("img[alt='cluster map']")).to_be_visible()
+    expect(first.locator(".aurora-lab-map-picture svg")).to_be_visible()
 
     scratch = cell(page, 'lab.predict("05.1"')
     run(page, scratch, "lab.progress()" + MARK)

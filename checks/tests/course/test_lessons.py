@@ -6,7 +6,7 @@ Each notebook is run once, through nbval, in a pytest of its own; the tests here
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from aurora_lab.course.exercises import load_lesson
+from aurora_lab.course.forked import Shared, sharing
 from aurora_lab.course.grade import GradeError, Result, grade
 from aurora_lab.course.places import find_places
 from local_region import eventually
@@ -37,24 +38,31 @@ Proof = Callable[[str], dict[str, Result]]
 
 
 @pytest.fixture(scope="session")
-def proof() -> Proof:
+def loaded() -> Iterator[Shared]:
+    """Kernels, regions and AWS CLIs that start quickly: a proof has hundreds of calls."""
+    with sharing("embedded") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def proof(loaded: Shared) -> Proof:
     """The solved notebook, with every wrong answer tried before its exercise's solution."""
 
     @cache
     def prove(number: str) -> dict[str, Result]:
-        found = grade(SOLVED[number], prove=True, runtime="embedded", scale=SCALE)
+        found = grade(SOLVED[number], prove=True, runtime="embedded", scale=SCALE, shared=loaded)
         return {result.item: result for result in found}
 
     return prove
 
 
 @pytest.fixture(scope="session")
-def untouched() -> Proof:
+def untouched(loaded: Shared) -> Proof:
     """The lesson as it is handed out."""
 
     @cache
     def try_it(number: str) -> dict[str, Result]:
-        found = grade(PLACES.lesson(number), runtime="embedded", scale=SCALE)
+        found = grade(PLACES.lesson(number), runtime="embedded", scale=SCALE, shared=loaded)
         return {result.exercise: result for result in found}
 
     return try_it
