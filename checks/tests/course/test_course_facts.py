@@ -25,6 +25,8 @@ STATED_TWICE = [
     ("3.8", "CreateDBCluster.Port", "PostgreSQL 5432", "Aurora PostgreSQL - 5432"),
     ("3.8", "CreateDBCluster.Port", "MySQL 3306", "Aurora MySQL - 3306"),
     ("3.14", "CreateDBClusterEndpoint.EndpointType", "`READER`, `WRITER`, `ANY`", "READER , WRITER , ANY"),
+    ("4.3", "CreateDBCluster.StorageType", "`io1`, `io2` or `gp3`", "Multi-AZ DB clusters - io1 | io2 | gp3"),
+    ("4.3", "CreateDBCluster.StorageType", "API default `io1`", "aurora Multi-AZ DB clusters - io1"),
     ("4.11", "CreateDBInstance.PromotionTier", "valid 0–15", "Valid Values: 0 - 15"),
     ("4.11", "CreateDBInstance.PromotionTier", "= **1**", "Default: 1"),
     ("5.1", "ServerlessV2ScalingConfiguration.MaxCapacity", "Steps of **0.5**", "half-step increments"),
