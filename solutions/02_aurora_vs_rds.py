@@ -378,11 +378,8 @@ print(instance("rds-shop")["Endpoint"]["Address"], instance("rds-shop")["Availab
 # does that, and puts both writers into the same AZ, so that one fault hits both.
 
 # %%
-rds.modify_db_instance(
-    DBInstanceIdentifier="rds-shop",
-    MultiAZ=False,
-    ApplyImmediately=True,
-)
+single = {"MultiAZ": False, "ApplyImmediately": True}
+rds.modify_db_instance(DBInstanceIdentifier="rds-shop", **single)
 wait_for("rds-shop")
 zone = instance("rds-shop")["AvailabilityZone"]
 twin = "aurora-1" if zone == "us-west-2a" else "aurora-2"

@@ -30,7 +30,7 @@ def kernel() -> Iterator[GradingKernel]:
         folder = Path(name).resolve()
         connection = write_connection(folder)
         environment = {"PATH": os.environ["PATH"], "LESSON": "05", "HOME": name, "IPYTHONDIR": name}
-        job = Job(kernel_command(connection), environment, folder, (folder,), folder)
+        job = Job(kernel_command(connection, folder / "aws"), environment, folder, (folder,), folder)
         confined = KeptSandbox(None, namespaces=False).start(job)
         kernel = GradingKernel(confined, json.loads(connection.read_text()))
         yield kernel
@@ -60,7 +60,7 @@ def test_a_loud_cell_is_stopped_and_what_it_started_goes_with_the_kernel(kernel:
     detached = "import subprocess; p = subprocess.Popen(['sleep', '600'], start_new_session=True)"
     assert run(kernel, detached) == ""
     assert run(kernel, "open('pid', 'w').write(str(p.pid)); print('x' * 1000)") == ""
-    folder = psutil.Process(kernel.confined._keeper.pid).children()[0].cwd()  # type: ignore[attr-defined]
+    folder = psutil.Process(kernel.confined._keeper._process.pid).children()[0].cwd()  # type: ignore[attr-defined]
     left = psutil.Process(int((Path(folder) / "pid").read_text()))
     with pytest.raises(TooLoudError, match="more than 10 MB"):
         run(kernel, "while True: print('x' * 100_000)")
