@@ -45,6 +45,7 @@ from aurora_lab import lab
 
 os.environ.update(PGUSER="baker", PGPASSWORD="fresh-bread-1", PGDATABASE="shop")
 LOGIN = {"MasterUsername": "baker", "MasterUserPassword": "fresh-bread-1"}
+SIZE = "db.r6g.large"
 rds = boto3.client("rds")
 
 # %% [markdown]
@@ -65,6 +66,7 @@ def remove(name):
     wait_for(name)
     rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
     rds.get_waiter("db_instance_deleted").wait(DBInstanceIdentifier=name)
+    time.sleep(lab.dns_ttl())  # until no name leads to it any more
 
 
 def ask(host, query, *values):
@@ -82,7 +84,7 @@ def add(name, zone):
     rds.create_db_instance(
         DBInstanceIdentifier=name,
         AvailabilityZone=zone,
-        DBInstanceClass="db.r6g.large",
+        DBInstanceClass=SIZE,
         DBClusterIdentifier="aurora-shop",
         Engine="aurora-postgresql",
     )
@@ -214,7 +216,7 @@ lab.predict("02.2", choice)
 #
 # | | CLI | boto3 |
 # |---|---|---|
-# | RDS | `create-db-instance-read-replica` | `rds.create_db_instance_read_replica(DBInstanceIdentifier=..., SourceDBInstanceIdentifier=..., AvailabilityZone=...)` |
+# | RDS | `create-db-instance-read-replica` | `rds.create_db_instance_read_replica` |
 # | Aurora | `create-db-instance` | `rds.create_db_instance(...)`, as in `add` |
 #
 # In the console both are actions of the database that is there.
@@ -228,7 +230,7 @@ rds.create_db_instance_read_replica(
     AvailabilityZone="us-west-2c",
 )
 wait_for("rds-copy")
-print("rds-shop:", answers(SHOP))
+print("the primary:", answers(SHOP))
 print("rds-copy:", answers(instance("rds-copy")["Endpoint"]["Address"]))
 print("aurora-shop, readers:", answers(READERS))
 rds_machines, aurora_machines = 2, 2
@@ -378,8 +380,8 @@ print(instance("rds-shop")["Endpoint"]["Address"], instance("rds-shop")["Availab
 # does that, and puts both writers into the same AZ, so that one fault hits both.
 
 # %%
-single = {"MultiAZ": False, "ApplyImmediately": True}
-rds.modify_db_instance(DBInstanceIdentifier="rds-shop", **single)
+off = {"DBInstanceIdentifier": "rds-shop", "MultiAZ": False, "ApplyImmediately": True}
+rds.modify_db_instance(**off)
 wait_for("rds-shop")
 zone = instance("rds-shop")["AvailabilityZone"]
 twin = "aurora-1" if zone == "us-west-2a" else "aurora-2"
@@ -444,7 +446,7 @@ lab.fault("az", "us-west-2c")
 take_orders(SHOP, 301, 400)
 take_orders(AURORA, 301, 400)
 lab.fault("az", zone)
-lab.fault("az", "us-west-2c", "undo")
+print(lab.fault("az", "us-west-2c", "undo"))
 rds.promote_read_replica(DBInstanceIdentifier="rds-copy")
 wait_for("rds-copy")
 rds_lost = missing(COPY, 301, 400)

@@ -453,6 +453,7 @@ lab.predict("05.9", choice)
 # %% exercise="05.9"
 ### BEGIN SOLUTION
 for name in ("library-1", "library-3"):
+    rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier=name)
     rds.delete_db_instance(DBInstanceIdentifier=name)
 for name in ("library-1", "library-3"):
     rds.get_waiter("db_instance_deleted").wait(DBInstanceIdentifier=name)
