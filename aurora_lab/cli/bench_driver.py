@@ -13,8 +13,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from aurora_lab.cli.bench_region import PASSWORD, USER
-from aurora_lab.cli.bench_servers import median
-from aurora_lab.cli.bench_sql import GAP_SECONDS, ROUNDS, WARM_SECONDS, fail_over, largest, moved
+from aurora_lab.cli.bench_sql import GAP_SECONDS, WARM_SECONDS, fail_over, largest, median_gap, moved
 
 if TYPE_CHECKING:
     from aurora_lab.cli.bench_region import Bench
@@ -26,14 +25,7 @@ def driver_gap(bench: Bench, how: str) -> float:
     The client keeps one connection: the driver itself leads it to the new writer, and says so by an error,
     after which the client sends its row again.
     """
-    gaps = []
-    for _ in range(ROUNDS):
-        name = bench.cluster(3)
-        bench.wait_available(name)
-        gaps.append(_one_gap(bench, name, how))
-        bench.wait_available(name)
-        bench.delete(name)
-    return median(gaps)
+    return median_gap(bench, lambda name: _one_gap(bench, name, how))
 
 
 def _one_gap(bench: Bench, name: str, how: str) -> float:

@@ -34,11 +34,16 @@ def write_gap(bench: Bench, how: str) -> float:
 
     The client is plain psycopg: one connection, one row a commit; on an error it connects again at once.
     """
+    return median_gap(bench, lambda name: _one_gap(bench, name, how))
+
+
+def median_gap(bench: Bench, one_gap: Callable[[str], float]) -> float:
+    """Median of three gaps, each on a new cluster of three, by its name."""
     gaps = []
     for _ in range(ROUNDS):
         name = bench.cluster(3)
         bench.wait_available(name)
-        gaps.append(_one_gap(bench, name, how))
+        gaps.append(one_gap(name))
         bench.wait_available(name)
         bench.delete(name)
     return median(gaps)
