@@ -171,7 +171,7 @@ lab.check("01.1")
 # "quorum" to lesson 04.
 
 # %% [markdown]
-# A confirmed order is in the cluster volume: on storage nodes in three AZs, before the database says yes [1.3]. The
+# A confirmed order is in the cluster volume: on storage nodes in more than one AZ, before the database says yes [1.4]. The
 # machine that crashed held nothing that was not there.
 #
 # ## 2 · Two engines
