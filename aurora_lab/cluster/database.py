@@ -151,7 +151,6 @@ class DatabasePlane(ClusterPlane):
         self.set_synchronous(name, None)
         if servers.find(name) is None:
             servers.start(spec, reader=layout.is_standby(name))
-        servers.need(name).thaw()
         servers.settle(name)
         servers.write_configuration(layout.data(name), name)
         servers.reload(name)

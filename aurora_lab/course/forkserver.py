@@ -39,7 +39,7 @@ READ_SECONDS = 10.0
 NEEDED = (
     *("aurora_lab.region.daemon", "aurora_lab.region.api.app", "aurora_lab.region.api.server"),
     *("aurora_lab.region.lab_api", "aurora_lab.region.rds.provider", "aurora_lab.runtime.embedded"),
-    *("aurora_lab.course.lab", "aurora_lab.course.graded_kernel"),
+    *("aurora_lab.course.lab", "aurora_lab.course.graded_kernel", "aurora_lab.course.paced"),
     *("ipykernel.kernelapp", "ipykernel.debugger", "IPython.core.completerlib", "tornado.platform.asyncio"),
     *("IPython.core.debugger", "IPython.extensions.storemagic", "boto3", "psycopg"),
 )

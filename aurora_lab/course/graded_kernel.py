@@ -7,6 +7,9 @@ import sys
 
 from aurora_lab.course import aws_server
 
+PACED = "aurora_lab.course.paced.PacedStream"
+"""By name: the AWS CLI's server has no use for ipykernel."""
+
 
 def load_more() -> None:
     """Import what the kernel's companion would import when it is first asked."""
@@ -24,7 +27,7 @@ def main(arguments: list[str]) -> None:
     sys.path.insert(packages[0] if packages else 0, "")
     from ipykernel import kernelapp  # noqa: PLC0415 - the companion has no use for it
 
-    kernelapp.launch_new_instance(argv=["-f", connection])
+    kernelapp.launch_new_instance(argv=["-f", connection, f"--IPKernelApp.outstream_class={PACED}"])
 
 
 if __name__ == "__main__":

@@ -128,3 +128,19 @@ def test_a_caller_that_is_not_killed_leaves_servers_that_are_taken_over(
         cluster.plane.start_writer(cluster.one)
         cluster.plane.start_reader(cluster.two, cluster.one)
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@on_each_runtime
+def test_servers_that_a_killed_caller_left_frozen_go_on(cluster: SmallCluster) -> None:
+    # Whoever ends a server stops its processes first, and may itself be killed before the next signal.
+    cluster.plane.create_volume(MASTER, DATABASE)
+    cluster.plane.start_writer(cluster.one)
+    cluster.plane.start_reader(cluster.two, cluster.one)
+    for instance in (cluster.one, cluster.two):
+        cluster.plane.freeze(instance.resource_id)
+    cluster.plane.close()
+    cluster.plane = cluster.new_plane()
+    cluster.plane.start_writer(cluster.one)
+    cluster.plane.start_reader(cluster.two, cluster.one)
+    assert cluster.value(cluster.one, "SELECT pg_is_in_recovery()") is False
+    assert cluster.value(cluster.two, "SELECT pg_is_in_recovery()") is True
