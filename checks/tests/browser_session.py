@@ -39,7 +39,7 @@ def chromium() -> str:
 
 
 @contextmanager
-def opened_lab() -> Iterator[str]:
+def opened_lab(lesson: str = "05") -> Iterator[str]:
     """The address that `aurora-lab --no-browser` prints, with a home and a workspace of the test's own."""
     folder = short_folder()
     (folder / "home").mkdir()
@@ -47,7 +47,7 @@ def opened_lab() -> Iterator[str]:
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PG", "JUPYTER"))
     }
     environment |= {"AURORA_LAB_HOME": f"{folder}/home", "AURORA_LAB_WORKSPACE": f"{folder}/work"}
-    command = [sys.executable, "-m", "aurora_lab.cli", "open", "05", "--no-browser"]
+    command = [sys.executable, "-m", "aurora_lab.cli", "open", lesson, "--no-browser"]
     process = subprocess.Popen(
         command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )

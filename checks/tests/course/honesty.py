@@ -1,0 +1,137 @@
+"""Which test holds which row of the lessons' honesty tables: what is real here, and what is simulated.
+
+A lesson says in its table what the learner saw of the real thing and what the lab only makes look like it. Who
+changes a row, or what stands behind it, changes it here as well. Of what happens on AWS only, nothing can be
+tested here: each is marked as that, or cites its fact.
+"""
+
+from __future__ import annotations
+
+CLIENTS = "region/test_region_clients.py::"
+CLUSTERS = "region/test_region_clusters.py::"
+DATABASES = "region/test_region_databases.py::"
+ENDPOINTS = "region/test_region_endpoints.py::"
+FAILOVER = "region/test_region_failover.py::"
+NODES = "cluster/test_cluster_storage_nodes.py::"
+NOTED = "region/test_region_only_noted.py::"
+PROMOTION = "cluster/test_cluster_promotion.py::"
+ROUTER = "endpoints/test_endpoint_router.py::"
+STANDBY = "region/test_region_standby.py::"
+VOLUME = "region/test_region_volume.py::"
+ZONES = "region/test_region_zones.py::"
+
+GAP = CLIENTS + "test_a_plain_client_that_tries_again_is_back_within_a_second"
+CLI = CLIENTS + "test_the_aws_cli_makes_a_cluster_and_fails_it_over"
+COPIED = "cluster/test_cluster_readers.py::test_half_a_copy_is_redone"
+NO_LOSS = FAILOVER + "test_a_killed_writer_fails_over_by_itself_and_loses_nothing"
+QUORUM = NODES + "test_an_az_may_go_with_an_az_and_one_more_commits_wait_and_reads_go_on"
+STALE = ENDPOINTS + "test_an_old_answer_lives_for_one_ttl"
+TLS = ROUTER + "test_psql_with_full_verification"
+
+HELD: dict[str, dict[str, tuple[str, ...]]] = {
+    "00": {
+        "boto3, the AWS CLI, psql": (CLI, ENDPOINTS + "test_psql_connects_by_name"),
+        "the RDS API: a program on this machine": (CLI, CLUSTERS + "test_names_and_values_are_checked"),
+        "PostgreSQL, its transactions, its errors": (ENDPOINTS + "test_writer_and_reader_endpoint",),
+        "an instance class: the server here has the machine's own speed": (
+            NOTED + "test_an_instance_class_gives_and_takes_no_processor",
+        ),
+        "the endpoint's name, and TLS to it": (
+            "endpoints/test_endpoint_names.py::test_names_are_auroras",
+            TLS,
+        ),
+        "the friendly end of some error messages": (
+            CLUSTERS + "test_an_operation_that_is_not_there_says_so",
+        ),
+        "what psql shows": (ENDPOINTS + "test_psql_connects_by_name",),
+        "a new cluster takes a second; on AWS, minutes": (CLUSTERS + "test_waiters_return_at_once",),
+    },
+    "01": {
+        "servers that are killed": (NO_LOSS,),
+        "the machine around them": (QUORUM,),
+        "a commit waits for 4 of 6 log copies": (QUORUM,),
+        "an AZ: two storage nodes and some servers": (
+            VOLUME + "test_an_az_with_the_writer_goes_and_comes_back",
+        ),
+        "a promoted reader has every confirmed order": (
+            PROMOTION + "test_a_reader_that_lags_is_promoted_without_losing_a_commit",
+        ),
+        "it has pages of its own, and first copies them": (COPIED,),
+        "which instance writes, and what a reader refuses": (ENDPOINTS + "test_writer_and_reader_endpoint",),
+        "the gap: a second or two": (GAP,),
+        "the backup, from the storage nodes": (
+            "cluster/test_cluster_backup.py::test_log_is_kept_by_the_nodes_until_it_is_backed_up",
+        ),
+        "it lies in a folder": (
+            "cluster/test_cluster_backup.py::test_newer_bases_take_the_place_of_old_log",
+        ),
+        "the settings of 01.3 and 01.9": (CLUSTERS + "test_a_cluster_made_by_the_api_has_no_instance",),
+        "encryption, ACUs: only noted": (
+            NOTED + "test_encryption_changes_nothing_on_the_disk",
+            NOTED + "test_an_instance_class_gives_and_takes_no_processor",
+        ),
+    },
+    "02": {
+        "a standby that each commit waits for, and nobody reaches": (
+            STANDBY + "test_a_commit_waits_for_the_standby_and_not_for_a_replica",
+            STANDBY + "test_a_standby_has_everything_and_serves_nobody",
+        ),
+        "machines, disks and AZs": (ZONES + "test_an_az_is_lost_under_aurora_multi_az_and_single_az",),
+        "a replica that falls behind, and what its promotion loses": (
+            DATABASES + "test_a_promoted_replica_is_an_instance_of_its_own",
+            STANDBY + "test_a_commit_waits_for_the_standby_and_not_for_a_replica",
+        ),
+        "an AZ that fails: its servers are killed": (
+            ZONES + "test_an_az_is_lost_under_aurora_multi_az_and_single_az",
+        ),
+        "every commit in Aurora waits for 4 of 6 log copies": (QUORUM,),
+        "a reader has pages of its own, and first copies them": (COPIED,),
+        "which call fails over what, and the events": (
+            STANDBY + "test_a_forced_failover_moves_the_name_to_the_standby",
+            FAILOVER + "test_failover_to_a_named_target",
+        ),
+        "the gaps: no use for a comparison": (GAP,),
+        "the storage size: noted only": (NOTED + "test_a_larger_disk_is_a_larger_number",),
+    },
+    "03": {
+        "which instance each name leads to, and what it refuses": (
+            ENDPOINTS + "test_writer_and_reader_endpoint",
+            ENDPOINTS + "test_without_a_reader_the_reader_endpoint_leads_to_the_writer",
+        ),
+        "DNS: the lab answers by itself, one answer for all clients of this machine": (
+            ROUTER + "test_connections_within_a_ttl_reach_one_instance",
+        ),
+        "an answer that is kept after it has become wrong": (STALE,),
+        "its 5 seconds [3.16] pass faster": (
+            "region/test_region_units.py::test_the_lab_clock_scales_durations",
+        ),
+        "custom endpoints, their types and lists": (ENDPOINTS + "test_custom_endpoints",),
+        "they are there at once": (ENDPOINTS + "test_custom_endpoints",),
+        "TLS to each of these names": (
+            "endpoints/test_endpoint_certificates.py::test_the_server_certificate_covers_every_endpoint",
+        ),
+        "the certificate authority": (
+            "endpoints/test_endpoint_certificates.py::test_the_ca_can_sign_for_aws_and_this_machine_only",
+        ),
+    },
+    "05": {
+        "AWS CLI, boto3, psql, PostgreSQL, TLS with `verify-full`": (CLI, TLS),
+        "the RDS API": (CLUSTERS + "test_names_and_values_are_checked",),
+        "readers follow the writer and refuse writes": (
+            "cluster/test_cluster_readers.py::test_two_readers_have_what_the_writer_wrote_and_take_no_writes",
+        ),
+        "a new reader first copies the data; on AWS it does not [4.7]": (COPIED,),
+        "a reader is promoted, no committed row is lost": (NO_LOSS,),
+        "it takes a second; on AWS often under 30 s [4.8]": (GAP,),
+        "who is behind each name": (ROUTER + "test_names_lead_to_their_instances",),
+        "DNS: one answer for all clients, and its 5 s pass faster": (
+            ROUTER + "test_connections_within_a_ttl_reach_one_instance",
+            "region/test_region_units.py::test_the_lab_clock_scales_durations",
+        ),
+        "`sslmode=disable` is refused": ("endpoints/test_endpoint_router.py::test_without_tls",),
+        "by the lab's router; on AWS by `rds.force_ssl` [3.27]": (
+            "endpoints/test_endpoint_router.py::test_without_tls",
+            "cluster/test_cluster_parameters.py::test_force_ssl_can_be_turned_off",
+        ),
+    },
+}
