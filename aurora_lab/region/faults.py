@@ -14,6 +14,7 @@ While an AZ is out, the region starts nothing in it (FACTS 4.12).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aurora_lab.cluster.quorum import FAULTS, NAMES
@@ -112,11 +113,10 @@ def _on_zone(region: Region, zone: str, action: str) -> None:
     region.store.put("Region", "outages", {"zones": zones})
     for cluster in region.store.all("DBCluster"):
         worker = region.worker_of(cluster)
-        for node in nodes_of(zone):
-            if action == UNDO:
-                worker.plane.nodes.undo(node)
-            else:
-                worker.plane.nodes.fault(node, action)
+        if cluster["Status"] != "deleting":
+            # It may be deleted now, and its volume be gone at any moment.
+            with suppress(FileNotFoundError):
+                _on_nodes(worker, nodes_of(zone), action)
         for instance in worker.instances(cluster):
             if instance["AvailabilityZone"] == zone:
                 _do(worker, server_of(instance), action)
@@ -126,6 +126,14 @@ def _on_zone(region: Region, zone: str, action: str) -> None:
     for instance in region.store.all("DBInstance"):
         if is_database(instance):
             _on_database(region, instance, zone, action)
+
+
+def _on_nodes(worker: ClusterWorker, nodes: list[str], action: str) -> None:
+    for node in nodes:
+        if action == UNDO:
+            worker.plane.nodes.undo(node)
+        else:
+            worker.plane.nodes.fault(node, action)
 
 
 def _on_database(region: Region, instance: Document, zone: str, action: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,12 @@ import pytest
 from aurora_lab.runtime.base import Runtime, RuntimeUnavailableError
 from aurora_lab.runtime.select import choose
 from server_place import server_place
+
+
+def pytest_configure() -> None:
+    """A script's job in the background ignores Ctrl-C, and so would the programs that the tests interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

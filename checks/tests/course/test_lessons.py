@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -45,27 +45,55 @@ def loaded() -> Iterator[Shared]:
 
 
 @pytest.fixture(scope="session")
-def proof(loaded: Shared) -> Proof:
+def pool(request: pytest.FixtureRequest) -> Iterator[ThreadPoolExecutor]:
+    """Two notebooks at a time: they wait for servers more than they compute."""
+    request.getfixturevalue("loaded")  # it must outlive the gradings
+    with ThreadPoolExecutor(2) as made:
+        yield made
+        made.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def proof(request: pytest.FixtureRequest, loaded: Shared, pool: ThreadPoolExecutor) -> Proof:
     """The solved notebook, with every wrong answer tried before its exercise's solution."""
 
-    @cache
     def prove(number: str) -> dict[str, Result]:
         found = grade(SOLVED[number], prove=True, runtime="embedded", scale=SCALE, shared=loaded)
         return {result.item: result for result in found}
 
-    return prove
+    return _ahead(request, pool, prove)
 
 
 @pytest.fixture(scope="session")
-def untouched(loaded: Shared) -> Proof:
+def untouched(request: pytest.FixtureRequest, loaded: Shared, pool: ThreadPoolExecutor) -> Proof:
     """The lesson as it is handed out."""
 
-    @cache
     def try_it(number: str) -> dict[str, Result]:
         found = grade(PLACES.lesson(number), runtime="embedded", scale=SCALE, shared=loaded)
         return {result.exercise: result for result in found}
 
-    return try_it
+    return _ahead(request, pool, try_it)
+
+
+@pytest.fixture(scope="session")
+def on_containers(request: pytest.FixtureRequest, no_engine: str | None, pool: ThreadPoolExecutor) -> Proof:
+    """The solved notebook, on containers."""
+    if no_engine:
+        pytest.skip(f"containers cannot run here: {no_engine}")
+
+    def try_it(number: str) -> dict[str, Result]:
+        found = grade(SOLVED[number], runtime="containers", scale=SCALE)
+        return {result.exercise: result for result in found}
+
+    return _ahead(request, pool, try_it)
+
+
+def _ahead(request: pytest.FixtureRequest, pool: ThreadPoolExecutor, run: Proof) -> Proof:
+    """Begin at once with all lessons whose tests of this kind are to come, in their order."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    numbers = [item.callspec.params["lesson"] for item in items if request.fixturename in item.fixturenames]
+    begun = {number: pool.submit(run, number) for number in dict.fromkeys(numbers)}
+    return lambda number: begun[number].result()
 
 
 @pytest.mark.parametrize(("lesson", "exercise"), EXERCISES)
@@ -102,10 +130,8 @@ def test_the_untouched_lesson_fails(untouched: Proof, lesson: str, exercise: str
 
 @pytest.mark.containers
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_the_solutions_pass_on_containers_too(no_engine: str | None, lesson: str) -> None:
-    if no_engine:
-        pytest.skip(f"containers cannot run here: {no_engine}")
-    found = grade(SOLVED[lesson], runtime="containers", scale=SCALE)
+def test_the_solutions_pass_on_containers_too(on_containers: Proof, lesson: str) -> None:
+    found = on_containers(lesson).values()
     failed = [(item.exercise, item.name, item.seen, item.cells) for item in found if not item.passed]
     assert failed == []
     assert len(found) == len(LESSONS[lesson].exercises)

@@ -204,11 +204,35 @@ def test_who_has_the_fault_key_alone_may_break_things_and_nothing_else(embedded_
     guest = replace(embedded_region.info, token="")
     home.info = lambda: guest  # type: ignore[method-assign]
     done = {"kind": "az", "name": "us-west-2c"}
-    for action in ("kill", "undo"):
-        assert client.ask(home, "fault", {**done, "action": action}) == {**done, "action": action}
+    try:
+        assert client.ask(home, "fault", {**done, "action": "kill"}) == {**done, "action": "kill"}
+    finally:
+        assert client.ask(home, "fault", {**done, "action": "undo"}) == {**done, "action": "undo"}
     for name in ("stop", "scale", "sql"):
         with pytest.raises(RegionError, match="token"):
             client.ask(home, name, {})
     home.info = lambda: replace(guest, fault_key="guess")  # type: ignore[method-assign]
     with pytest.raises(RegionError, match="token"):
         client.ask(home, "fault", {**done, "action": "kill"})
+
+
+def test_an_az_fails_and_comes_back_while_clusters_are_being_deleted(embedded_region: LocalRegion) -> None:
+    rds = embedded_region.rds
+    names = [embedded_region.cluster(instances=0) for _ in range(3)]
+    for name in names:
+        embedded_region.instance(name, f"{name}-1", wait=False)
+    for name in names:
+        embedded_region.wait_available(name)
+        rds.delete_db_instance(DBInstanceIdentifier=f"{name}-1")
+        rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
+    asked = {"kind": "az", "name": "us-west-2b"}
+
+    def gone() -> bool:
+        """Each call is answered, whatever is left of the clusters by then."""
+        for action in ("kill", "undo", "pause", "undo"):
+            client.ask(embedded_region.home, "fault", {**asked, "action": action})
+        return not rds.describe_db_clusters()["DBClusters"]
+
+    eventually(gone, "the clusters are deleted")
+    folders = embedded_region.home.data / "clusters"
+    eventually(lambda: not list(folders.iterdir()), "nothing of them is left on the disk")
