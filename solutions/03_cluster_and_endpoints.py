@@ -521,6 +521,87 @@ rds.get_waiter("db_cluster_deleted").wait(DBClusterIdentifier="boxoffice")
 lab.progress()
 
 # %% [markdown]
+# ## Optional: the same on AWS
+#
+# The next cells use a real AWS account and cost money. They do nothing until you ask for them: remove the `#` in the
+# first one and name a profile from your `~/.aws` folder. They open a session of their own.
+#
+# `aurora-lab aws plan 03`, in a terminal, says what they make and what it costs. All of it carries the tags
+# `made-by=aurora-lab`, the lesson, and when it expires. The last cell removes all that carries the first tag, and so
+# does `aurora-lab aws teardown`, also when this notebook is gone.
+#
+# What the lab could not show: the answers of real DNS, and when they change.
+
+# %% tags=["real-aws"]
+# lab.use_real_aws("my-profile")
+
+# %% tags=["real-aws"]
+# %%real_aws 03 | 2 Aurora db.t4g.medium
+import secrets
+
+real = lab.aws.rds
+real.create_db_cluster(
+    DBClusterIdentifier="aurora-lab-03",
+    Engine="aurora-postgresql",
+    EngineVersion=lab.aws.engine_version(),
+    MasterUsername="clerk",
+    MasterUserPassword=secrets.token_urlsafe(20),
+    Tags=lab.aws.tags,
+)
+for name in ("aurora-lab-03-1", "aurora-lab-03-2"):
+    real.create_db_instance(
+        DBInstanceIdentifier=name,
+        DBClusterIdentifier="aurora-lab-03",
+        Engine="aurora-postgresql",
+        DBInstanceClass="db.t4g.medium",
+        PubliclyAccessible=False,
+        Tags=lab.aws.tags,
+    )
+for name in ("aurora-lab-03-1", "aurora-lab-03-2"):
+    real.get_waiter("db_instance_available").wait(DBInstanceIdentifier=name)
+
+# %% [markdown]
+# Ask DNS where the names lead, and who writes. The addresses belong to the network of the account: you look at them,
+# and connect nowhere. (Some routers at home hold back such an answer. Then the cell says `no answer`.)
+
+# %% tags=["real-aws"]
+# %%real_aws
+import socket
+
+
+def address(host):
+    """What DNS answers."""
+    try:
+        return socket.gethostbyname(host)
+    except OSError:
+        return "no answer"
+
+
+cluster = real.describe_db_clusters(DBClusterIdentifier="aurora-lab-03")["DBClusters"][0]
+for member in cluster["DBClusterMembers"]:
+    name = member["DBInstanceIdentifier"]
+    found = real.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
+    print(address(found["Endpoint"]["Address"]), name, "writes:", member["IsClusterWriter"])
+print(address(cluster["Endpoint"]), "the cluster endpoint")
+print(address(cluster["ReaderEndpoint"]), "the reader endpoint")
+
+# %% [markdown]
+# Then fail over, and see how long the old answer goes on. The fact table says: typically under 30 s [3.18].
+
+# %% tags=["real-aws"]
+# %%real_aws
+before, since = address(cluster["Endpoint"]), time.monotonic()
+real.failover_db_cluster(DBClusterIdentifier="aurora-lab-03")
+while address(cluster["Endpoint"]) == before and time.monotonic() - since < 180:
+    time.sleep(1)
+took = time.monotonic() - since
+print(f"{before} → {address(cluster['Endpoint'])} after {took:.0f} s")
+
+# %% tags=["real-aws"]
+# %%real_aws
+lab.aws.remove_everything()
+
+# %% [markdown]
 # ## What was real
 #
 # | real here | simulated here | only on AWS |

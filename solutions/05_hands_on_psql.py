@@ -500,14 +500,17 @@ lab.check("05.10")
 # ## Optional: the same on AWS
 #
 # The next cells use a real AWS account and cost money. They do nothing until you ask for them: remove the `#` in the
-# first one and name a profile from your `~/.aws` folder. They open a session of their own. Everything they make
-# carries the tag `made-by=aurora-lab`, and the last of them removes all that carries it.
+# first one and name a profile from your `~/.aws` folder. They open a session of their own.
+#
+# `aurora-lab aws plan 05`, in a terminal, says what they make and what it costs. All of it carries the tags
+# `made-by=aurora-lab`, the lesson, and when it expires. The last cell removes all that carries the first tag, and so
+# does `aurora-lab aws teardown`, also when this notebook is gone.
 
 # %% tags=["real-aws"]
 # lab.use_real_aws("my-profile")
 
 # %% tags=["real-aws"]
-# %%real_aws 0.073 | db.t4g.medium | 2026-03-28 | 8.13
+# %%real_aws 05 | 1 Aurora db.t4g.medium
 import secrets
 
 lab.aws.rds.create_db_cluster(
@@ -523,6 +526,7 @@ lab.aws.rds.create_db_instance(
     DBClusterIdentifier="aurora-lab-05",
     Engine="aurora-postgresql",
     DBInstanceClass="db.t4g.medium",
+    PubliclyAccessible=False,
     Tags=lab.aws.tags,
 )
 waiter = lab.aws.rds.get_waiter("db_instance_available")

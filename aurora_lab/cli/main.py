@@ -36,6 +36,7 @@ COMMANDS = {
     "checkpoint": ("joining", "Bring the region and your notebook to the start of a lesson."),
     "build": ("building", "Build the lessons' notebooks from their sources (for those who write them)."),
     "notes": ("building", "Print the instructor's notes of a lesson: timing, answers, known mistakes."),
+    "aws": ("aws", "Use a real AWS account for optional cells: look at it, see prices, remove everything."),
     "grade": ("grading", "Grade notebooks, each in a fresh region and kept apart."),
     "torture": ("torture", "Break a cluster under load, again and again, and see that nothing is lost."),
     "bench": ("bench_command", "Measure the lab on this machine, each figure against its floor."),
@@ -68,7 +69,7 @@ class AuroraLab(click.Group):
         return super().parse_args(ctx, args)
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        """As click's, but each failure is one sentence and exit code 1."""
+        """As click's, but each failure is one sentence, and exit code 1 where the failure names no other."""
         run: Callable[..., Any] = super().main
         if not standalone_mode:
             return run(*args, standalone_mode=False, **extra)
@@ -80,7 +81,7 @@ class AuroraLab(click.Group):
             path = error.ctx.command_path if error.ctx else "aurora-lab"
             _fail(f"{error.format_message()} See `{path} --help`.")
         except click.ClickException as error:
-            _fail(error.format_message())
+            _fail(error.format_message(), error.exit_code)
         except Exception as error:
             _fail(_explain(error))
         sys.exit(result if isinstance(result, int) else 0)
@@ -115,9 +116,9 @@ def _explain(error: Exception) -> str:
     )
 
 
-def _fail(sentence: str) -> NoReturn:
+def _fail(sentence: str, code: int = 1) -> NoReturn:
     click.echo(f"aurora-lab: {sentence}", err=True)
-    sys.exit(1)
+    sys.exit(code)
 
 
 def _version() -> str:

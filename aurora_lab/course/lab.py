@@ -19,7 +19,9 @@ from aurora_lab.course.checker import Checker, CheckerGoneError
 from aurora_lab.course.facts import UnknownFactError, facts
 from aurora_lab.course.places import CourseError, find_places
 from aurora_lab.course.progress import Progress, progress_card
-from aurora_lab.course.real_aws import REGION, RealAws, RealAwsCells, RealAwsError, real_session, to_stdout
+from aurora_lab.course.real_account import REGION, RealAwsError, real_session
+from aurora_lab.course.real_aws import RealAws, RealAwsCells, to_stdout
+from aurora_lab.course.real_aws_plan import BUDGET, HOURS
 from aurora_lab.course.record import NotPlainError, Record, plain
 from aurora_lab.course.surroundings import enter_region, say
 from aurora_lab.region import client
@@ -182,10 +184,21 @@ class Lab:
         return self.real_aws.aws
 
     @_card_instead_of_error
-    def use_real_aws(self, profile: str, region: str = REGION) -> Card:
-        """From now on the `%%real_aws` cells of this kernel run, on the account of `profile`, and cost money."""
-        self.real_aws.allow(RealAws(real_session(profile, region)))
-        return Card(Mood.NOTE, f"%%real_aws cells now use your AWS account (profile {profile}, {region}).")
+    def use_real_aws(
+        self, profile: str, region: str = REGION, budget: float = BUDGET, hours: float = HOURS
+    ) -> Card:
+        """From now on the `%%real_aws` cells of this kernel run, on the account of `profile`, and cost money.
+
+        `budget` is the most that a lesson may cost, in dollars, until it expires, `hours` after it was begun.
+        """
+        account = RealAws(real_session(profile, region), hours=hours, budget=budget)
+        caller = account.caller()
+        self.real_aws.allow(account)
+        return Card(
+            Mood.NOTE,
+            f"%%real_aws cells now use your AWS account {caller.account}, in {region}.",
+            (("As", caller.arn), ("Budget", f"${budget:.2f} a lesson in {hours:g} h")),
+        )
 
     @_card_instead_of_error
     def follow(self, lesson: str) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 from aurora_lab.course.exercises import Exercise, Lesson
 from aurora_lab.course.facts import facts
-from aurora_lab.course.source import GIVEN, INSTRUCTOR, FrontMatter, Source, solution
+from aurora_lab.course.real_account import RealAwsError
+from aurora_lab.course.real_aws_plan import MAGIC, magic_line, read_plan
+from aurora_lab.course.source import GIVEN, INSTRUCTOR, REAL_AWS, FrontMatter, Source, solution
 
 MAX_CODE_LINES = 25
 MAX_CODE_WIDTH = 92
@@ -33,6 +35,7 @@ def lint(source: Source, lesson: Lesson) -> list[str]:
         *_front(source.path.name, source.front),
         *_cells(source),
         *_citations(source),
+        *_real_aws(source),
         *_pairs(source, lesson),
         *_registry(source, lesson),
         *_whole(source),
@@ -84,6 +87,26 @@ def _citations(source: Source) -> Iterator[str]:
                 figure = FIGURE.search(sentence)
                 if figure and re.search(r"\b(?:AWS|Aurora)\b", sentence) and not cited:
                     yield f"{where}: {figure[0]!r} is a figure of AWS's and needs its citation, as [3.11]."
+
+
+def _real_aws(source: Source) -> Iterator[str]:
+    """An optional cell does nothing unless it is asked for, and the first says what it makes, for its price."""
+    cells = [cell for cell in source.cells if cell.role == REAL_AWS and cell.kind == "code"]
+    running = [cell for cell in cells if not all(line.startswith("#") for line in cell.source.splitlines())]
+    for cell in running:
+        if not cell.source.startswith(MAGIC):
+            yield f"{source.path.name}: a cell tagged {REAL_AWS} begins with {MAGIC}, or it would run unasked."
+    lines = [line for cell in running if (line := magic_line(cell.source))]
+    if running and not magic_line(running[0].source):
+        yield f"{source.path.name}: the first cell on AWS does not say what it makes ({MAGIC} 05 | 1 Aurora ...)."
+    for line in lines:
+        try:
+            plan = read_plan(line)
+        except RealAwsError as error:
+            yield f"{source.path.name}: {error}"
+        else:
+            if plan.lesson != source.front.lesson:
+                yield f"{source.path.name}: a plan of lesson {plan.lesson} in lesson {source.front.lesson}."
 
 
 def _pairs(source: Source, lesson: Lesson) -> Iterator[str]:

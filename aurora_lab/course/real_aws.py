@@ -1,29 +1,36 @@
 """Optional cells on a real AWS account: off until asked for, the price said first, all that is made removed again.
 
 The lab's environment holds dummy keys and the region's address, so that a lab command cannot reach an
-account. A real session is one of its own: keys from a named profile, no endpoint of the lab.
+account. A real session is one of its own (`real_account`): the learner's keys, no endpoint of the lab.
 """
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+
+from aurora_lab.course.real_account import RealAwsError, guard, in_one_sentence, lab_session
+from aurora_lab.course.real_aws_plan import BUDGET, HOURS, Plan, read_plan
+from aurora_lab.course.real_aws_removal import PAUSE_SECONDS, SECONDS, Removal
+from aurora_lab.course.real_aws_things import (
+    EXPIRES_KEY,
+    LESSON_KEY,
+    TAG_KEY,
+    TAG_VALUE,
+    Thing,
+)
+from aurora_lab.region.home import RegionInfo
 
 ENGINE = "aurora-postgresql"
-TAG_KEY, TAG_VALUE = "made-by", "aurora-lab"
-REGION = "us-east-1"
-"""The Region of the prices in the fact table."""
-SECONDS = 1800.0
-"""How long a removal may take."""
+LAB_PAUSE_SECONDS = 0.2
+"""Between two looks at the lab's region, which takes no minutes."""
+ASK = 'lab.use_real_aws("PROFILE"), with a profile of your own'
 
 
 def to_stdout(sentence: str) -> None:
@@ -31,114 +38,107 @@ def to_stdout(sentence: str) -> None:
     sys.stdout.write(f"{sentence}\n")
 
 
-class RealAwsError(Exception):
-    """Real AWS cannot be used, or something is left there; the message says what to do."""
-
-
 @dataclass(frozen=True, slots=True)
-class Price:
-    """A price an hour, and where and when it was read."""
+class Caller:
+    """Whose account is used."""
 
-    hourly: float
-    what: str
-    date: str
-    fact: str
-    region: str = REGION
-
-    def __str__(self) -> str:
-        return (
-            f"{self.what}: ${self.hourly:.3f} an hour in {self.region} (price of {self.date}) [{self.fact}], "
-            "and storage by the gigabyte. An instance is billed for at least 10 minutes [8.34]."
-        )
-
-
-def real_session(
-    profile: str,
-    region: str,
-    config_file: str = "~/.aws/config",
-    credentials_file: str = "~/.aws/credentials",
-) -> boto3.Session:
-    """A session with the keys of `profile`, whatever the environment holds. Raises RealAwsError."""
-    session = botocore.session.Session(profile=profile)
-    session.set_config_variable("config_file", config_file)
-    session.set_config_variable("credentials_file", credentials_file)
-    session.set_config_variable("region", region)
-    try:
-        if session.get_credentials() is None:
-            raise RealAwsError(f"The profile {profile!r} has no credentials. Set them with `aws configure`.")
-    except BotoCoreError as error:
-        raise RealAwsError(f"The profile {profile!r} cannot be used: {error}") from error
-    return boto3.Session(botocore_session=session)
+    account: str
+    arn: str
 
 
 class RealAws:
-    """What the optional cells use, as `lab.aws`."""
+    """What the optional cells use, as `lab.aws`, and the command `aurora-lab aws`."""
 
-    def __init__(self, session: boto3.Session, endpoint_url: str | None = None) -> None:
+    def __init__(
+        self,
+        session: boto3.Session,
+        endpoint_url: str | None = None,
+        hours: float = HOURS,
+        budget: float = BUDGET,
+        say: Callable[[str], None] = to_stdout,
+    ) -> None:
+        """`endpoint_url` is the lab's region in the place of AWS. Raises RealAwsError."""
+        guard(session, endpoint_url)
         self._session = session
-        self._endpoint_url = endpoint_url  # only tests give one
+        self._endpoint_url = endpoint_url
+        self._hours = hours
+        self._budget = budget
+        self._say = say
+        self._lesson: str | None = None
+        self._expires = ""
+
+    @property
+    def region(self) -> str:
+        """The Region's name."""
+        return str(self._session.region_name)
 
     @property
     def tags(self) -> list[dict[str, str]]:
-        """For every resource that a cell makes: by them it is found again and removed."""
-        return [{"Key": TAG_KEY, "Value": TAG_VALUE}]
+        """For every resource that a cell makes: by them it is found again and removed. Raises RealAwsError."""
+        if self._lesson is None:
+            raise RealAwsError(
+                "Nothing may be made on AWS before its price was said: run the cell that begins the part on AWS."
+            )
+        tags = {TAG_KEY: TAG_VALUE, LESSON_KEY: self._lesson, EXPIRES_KEY: self._expires}
+        return [{"Key": key, "Value": value} for key, value in tags.items()]
 
     @cached_property
     def rds(self) -> Any:
         """An RDS client that talks to AWS."""
-        options: dict[str, Any] = {"ignore_configured_endpoint_urls": True}
-        return self._session.client("rds", endpoint_url=self._endpoint_url, config=Config(**options))
+        return self._client("rds")
 
-    def engine_version(self) -> str:
-        """The version that AWS takes by default now. Looked up: a version that is written down is retired one day."""
-        found = self.rds.describe_db_engine_versions(Engine=ENGINE, DefaultOnly=True)["DBEngineVersions"]
+    def begin(self, plan: Plan) -> None:
+        """From now on `tags` are those of this lesson. Raises RealAwsError where it is over the budget."""
+        plan.check_budget(self._hours, self._budget)
+        self._lesson = plan.lesson
+        self._expires = f"{datetime.now(UTC) + timedelta(hours=self._hours):%Y-%m-%dT%H:%M:%SZ}"
+
+    def price(self, plan: Plan) -> list[str]:
+        """What a plan makes and costs here, a line each."""
+        return plan.sentences(self.region, self._hours)
+
+    def caller(self) -> Caller:
+        """Whose keys these are, as STS says. Raises RealAwsError, CredentialsError."""
+        with in_one_sentence():
+            found = self._client("sts").get_caller_identity()
+        return Caller(str(found["Account"]), str(found["Arn"]))
+
+    def engine_version(self, engine: str = ENGINE) -> str:
+        """The version that AWS takes by default now. Looked up: a version that is written down is retired one day.
+
+        Raises RealAwsError.
+        """
+        with in_one_sentence():
+            found = self.rds.describe_db_engine_versions(Engine=engine, DefaultOnly=True)["DBEngineVersions"]
+        if not found:
+            raise RealAwsError(
+                f"AWS has no default version of {engine} in {self.region}: take another Region."
+            )
         return str(found[0]["EngineVersion"])
 
-    def leftovers(self) -> tuple[list[str], list[str]]:
-        """The identifiers of the clusters and of the instances that carry our tag."""
-        clusters = self._tagged("describe_db_clusters", "DBClusters", "DBClusterIdentifier")
-        instances = self._tagged("describe_db_instances", "DBInstances", "DBInstanceIdentifier")
-        return clusters, instances
+    def leftovers(self, lesson: str | None = None) -> list[Thing]:
+        """All that carries our tag, of a lesson or of all. Raises RealAwsError."""
+        return self._removal().find(lesson)
 
-    def remove_everything(self, say: Callable[[str], None] = to_stdout, seconds: float = SECONDS) -> None:
+    def remove_everything(self, lesson: str | None = None, seconds: float = SECONDS) -> None:
         """Delete all that carries our tag, wait until it is gone, and look again. Raises RealAwsError.
 
-        May be run again after any failure.
+        May be run again after any failure, also in another kernel.
         """
-        deadline = time.monotonic() + seconds
-        told: set[str] = set()
-        while any(left := self.leftovers()):
-            if time.monotonic() > deadline:
-                raise RealAwsError(f"Still there, and still billed: {left}. Run this cell again.")
-            clusters, instances = left
-            for name in {*clusters, *instances} - told:
-                say(f"deleting {name}")
-            told |= {*clusters, *instances}
-            for name in instances:
-                self._delete(self.rds.delete_db_instance, DBInstanceIdentifier=name, SkipFinalSnapshot=True)
-            for name in clusters:
-                self._delete(self.rds.delete_db_cluster, DBClusterIdentifier=name, SkipFinalSnapshot=True)
-            # Seldom: AWS takes minutes, and limits how often it may be asked.
-            time.sleep(15.0 if self._endpoint_url is None else 0.05)
-        say("Nothing tagged made-by=aurora-lab is left in this Region.")
+        self._removal().remove(lesson, seconds)
 
-    def _delete(self, action: Callable[..., Any], **what: Any) -> None:
-        try:
-            action(**what)
-        except ClientError as error:
-            # It is being deleted already, or waits for its instances to go: the next round asks again.
-            if error.response["Error"]["Code"] not in (
-                "InvalidDBInstanceState",
-                "InvalidDBClusterStateFault",
-                "DBInstanceNotFound",
-                "DBClusterNotFoundFault",
-            ):
-                raise RealAwsError(f"AWS refused to delete {what}: {error}") from error
+    def _removal(self) -> Removal:
+        on_lab = self._endpoint_url is not None
+        return Removal(self.rds, self._say, LAB_PAUSE_SECONDS if on_lab else PAUSE_SECONDS, on_lab)
 
-    def _tagged(self, action: str, key: str, name: str) -> list[str]:
-        pages = self.rds.get_paginator(action).paginate()
-        wanted = {"Key": TAG_KEY, "Value": TAG_VALUE}
-        return [str(item[name]) for page in pages for item in page[key] if wanted in item.get("TagList", [])]
+    def _client(self, service: str) -> Any:
+        with in_one_sentence():
+            return self._session.client(service, endpoint_url=self._endpoint_url)
+
+
+def in_place_of_aws(info: RegionInfo, **settings: Any) -> RealAws:
+    """The lab's own region in the place of AWS: the same calls, and nothing is billed."""
+    return RealAws(lab_session(info), info.url, **settings)
 
 
 class RealAwsCells:
@@ -153,9 +153,7 @@ class RealAwsCells:
     def aws(self) -> RealAws:
         """The account that was allowed. Raises RealAwsError."""
         if self._aws is None:
-            raise RealAwsError(
-                'This needs a real AWS account. Ask for it with lab.use_real_aws("PROFILE"), a profile of yours.'
-            )
+            raise RealAwsError(f"This needs a real AWS account: ask for it with {ASK}.")
         return self._aws
 
     def allow(self, aws: RealAws) -> None:
@@ -163,21 +161,23 @@ class RealAwsCells:
         self._aws = aws
 
     def cell(self, line: str, source: str) -> None:
-        """Run a cell, or say why it does not run. `line` is the price: hourly, what, date, fact, by `|`."""
-        price = _price(line)
-        if price is not None:
-            self._say(str(price))
+        """Run a cell, or say why it does not run. `line` is what it makes, as `read_plan` reads it, or nothing.
+
+        Raises RealAwsError, also where the cell raises something: the notebook has shown that by then.
+        """
+        plan = read_plan(line) if line.strip() else None
         if self._aws is None:
-            self._say(
-                "Skipped: this cell would use a real AWS account. It runs after "
-                'lab.use_real_aws("PROFILE") with a profile of your own.'
-            )
+            price = "" if plan is None else f" and cost {plan.summary}"
+            self._say(f"Skipped: this cell would use a real AWS account{price}. It runs after {ASK}.")
             return
-        self._run(source)
-
-
-def _price(line: str) -> Price | None:
-    parts = [part.strip() for part in line.split("|")]
-    if len(parts) != 4:
-        return None
-    return Price(float(parts[0]), parts[1], parts[2], parts[3])
+        if plan is not None:
+            for sentence in self._aws.price(plan):
+                self._say(sentence)
+            self._aws.begin(plan)
+        try:
+            self._run(source)
+        except BaseException as error:  # also where the learner has stopped it
+            raise RealAwsError(
+                "The cell did not end well. What it made is still there, and is billed: run the last cell of this "
+                "part, or `aurora-lab aws teardown` in a terminal."
+            ) from error

@@ -167,6 +167,17 @@ def _stranger(source: Source) -> Source:
     return dataclasses.replace(source, cells=(dataclasses.replace(cell, exercise="05.99"), *source.cells))
 
 
+def _on_aws(text: str) -> Spoil:
+    """The lesson with this in place of the first cell that makes something on AWS."""
+
+    def spoil(source: Source) -> Source:
+        number = next(i for i, cell in enumerate(source.cells) if cell.source.startswith("%%real_aws 05"))
+        cell = dataclasses.replace(source.cells[number], source=text)
+        return dataclasses.replace(source, cells=(*source.cells[:number], cell, *source.cells[number + 1 :]))
+
+    return spoil
+
+
 def _uncited(source: Source) -> Source:
     cells = [
         dataclasses.replace(cell, source=re.sub(r"\[[\d.]+\]", "", cell.source)) for cell in source.cells
@@ -193,6 +204,10 @@ def _uncited(source: Source) -> Source:
         (_prose("A class costs $0.26 an hour, in 2026-03."), "a price needs its citation and its date"),
         (_prose("This is so [3.1, 3.2]."), "is not a citation; write each as [3.11]"),
         (_prose("This is so (FACTS 3.1)."), "is not a citation"),
+        (_on_aws("make()"), "begins with %%real_aws, or it would run unasked"),
+        (_on_aws("%%real_aws\nmake()"), "does not say what it makes"),
+        (_on_aws("%%real_aws 05 | a cluster\nmake()"), "'a cluster' is no part of a plan"),
+        (_on_aws("%%real_aws 03 | 1 Aurora db.t4g.medium"), "a plan of lesson 03 in lesson 05"),
         (_front(minutes=600), "600 minutes"),
         (_front(objectives=(" ",)), "names no objective"),
         (_front(when_late=""), "what to leave out when late"),

@@ -1,149 +1,261 @@
-"""Optional cells on a real account: a session of their own, off until asked for, and nothing left behind."""
+"""Optional cells on a real account: off until asked for, their price said first, and never over the budget."""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
+from IPython.core.interactiveshell import InteractiveShell
 
-from aurora_lab.course.real_aws import RealAws, RealAwsCells, RealAwsError, real_session
-from local_region import local_region
+from aurora_lab.course.cards import Mood
+from aurora_lab.course.checker import Checker
+from aurora_lab.course.facts import facts
+from aurora_lab.course.lab import Lab
+from aurora_lab.course.places import find_places
+from aurora_lab.course.real_account import CredentialsError, RealAwsError
+from aurora_lab.course.real_aws import RealAws, RealAwsCells
+from aurora_lab.course.real_aws_plan import (
+    AURORA,
+    MAGIC,
+    RDS,
+    RDS_STORAGE,
+    lesson_plan,
+    magic_line,
+    read_plan,
+)
+from aurora_lab.course.source import REAL_AWS, Cell, read_source
+from aurora_lab.region.home import Home
+from lab_surroundings import lab_shell
+from no_way_out import no_way_out
 
-
-@pytest.fixture
-def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """Files with one profile, in an environment that leads to the lab."""
-    (tmp_path / "config").write_text(
-        "[profile mine]\nregion = eu-west-1\n[profile bare]\nregion = eu-west-1\n"
-    )
-    (tmp_path / "credentials").write_text(
-        "[mine]\naws_access_key_id = REALKEY\naws_secret_access_key = real\n"
-    )
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "DUMMY")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "dummy")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_RDS", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_REGION", "us-west-2")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    return str(tmp_path / "config"), str(tmp_path / "credentials")
-
-
-def test_a_real_session_takes_nothing_of_the_lab(profile: tuple[str, str]) -> None:
-    client = RealAws(real_session("mine", "us-east-1", *profile)).rds
-    assert client.meta.endpoint_url == "https://rds.us-east-1.amazonaws.com"
-    assert client._get_credentials().access_key == "REALKEY"
+PLAN = "05 | 1 Aurora db.t4g.medium"
+PLACES = find_places()
 
 
-@pytest.mark.parametrize(("name", "why"), [("bare", "no credentials"), ("unknown", "cannot be used")])
-def test_a_profile_that_will_not_do_is_named(profile: tuple[str, str], name: str, why: str) -> None:
-    with pytest.raises(RealAwsError, match=why):
-        real_session(name, "us-east-1", *profile)
+@pytest.fixture(autouse=True)
+def sealed() -> Iterator[None]:
+    """Nothing leaves this machine, nor is it tried."""
+    with no_way_out() as tried:
+        yield
+    assert tried == []
+
+
+def account(**settings: Any) -> RealAws:
+    """An account that nothing is sent to."""
+    session = boto3.Session("key", "secret", region_name=settings.pop("region", "us-east-1"))
+    return RealAws(session, **settings)
+
+
+def optional_cells(lesson: str) -> list[Cell]:
+    """The lesson's cells on a real account; the call that allows them is a comment, and not among them."""
+    cells = [cell for cell in read_source(PLACES.source(lesson)).cells if cell.role == REAL_AWS]
+    return [cell for cell in cells if not cell.source.startswith("# lab.use_real_aws(")]
+
+
+LESSONS = [number for number in PLACES.numbers() if optional_cells(number)]
 
 
 def test_cells_do_nothing_until_they_are_asked_for() -> None:
     ran: list[str] = []
     said: list[str] = []
     cells = RealAwsCells(ran.append, said.append)
-    cells.cell("0.073 | db.t4g.medium | 2026-03-28 | 8.13", "spend()")
+    cells.cell(PLAN, "spend()")
+    cells.cell("", "spend()")
     assert ran == []
-    assert said[0].startswith("db.t4g.medium: $0.073 an hour in us-east-1 (price of 2026-03-28) [8.13]")
-    assert said[1].startswith("Skipped")
+    assert len(said) == 2
+    assert re.match(
+        r"Skipped: .* cost about \$0\.07 an hour \(us-east-1, prices of 2026-03-28\)\. .*lab\.use_real",
+        said[0],
+    )
     with pytest.raises(RealAwsError, match="use_real_aws"):
         _ = cells.aws
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_the_cells_of_a_lesson_are_skipped_with_one_line_each(lesson: str) -> None:
+    for cell in optional_cells(lesson):
+        said: list[str] = []
+        ran: list[str] = []
+        assert cell.source.startswith(MAGIC)
+        RealAwsCells(ran.append, said.append).cell(magic_line(cell.source), cell.source.partition("\n")[2])
+        assert (ran, [line[:8] for line in said]) == ([], ["Skipped:"])
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_what_a_lesson_makes_is_read_from_its_notebook_and_within_the_budget(lesson: str) -> None:
+    plan = lesson_plan(PLACES.lesson(lesson))
+    assert plan is not None
+    assert plan.lesson == lesson
+    aws = account()
+    aws.begin(plan)
+    assert {"Key": "lesson", "Value": lesson} in aws.tags
+
+
+def test_there_are_such_lessons() -> None:
+    assert {"02", "03", "05"} <= set(LESSONS)
 
 
 def test_the_price_is_said_before_the_cell_runs() -> None:
     happened: list[str] = []
     cells = RealAwsCells(happened.append, happened.append)
-    cells.allow(RealAws(boto3.Session("key", "secret", region_name="us-east-1")))
-    cells.cell("0.073 | db.t4g.medium | 2026-03-28 | 8.13", "spend()")
-    assert ["0.073" in happened[0], happened[1]] == [True, "spend()"]
+    cells.allow(account())
+    cells.cell(PLAN, "spend()")
+    assert happened.index("spend()") == len(happened) - 1
+    assert "  1 x Aurora db.t4g.medium: $0.073 an hour (price of us-east-1: [8.13], 2026-03-28)" in happened
+    assert "Together $0.07 an hour, at most $0.15 until it expires in 2 h." in happened[2]
 
 
-class FakeRds:
-    """An account with tagged and other resources; deletion takes a few looks."""
+def test_a_cell_that_fails_says_what_is_still_billed() -> None:
+    def fail(_source: str) -> None:
+        raise KeyboardInterrupt
 
-    def __init__(self, looks: int) -> None:
-        ours, theirs = [{"Key": "made-by", "Value": "aurora-lab"}], [{"Key": "made-by", "Value": "somebody"}]
-        self.clusters = {"ours": ours, "theirs": theirs}
-        self.instances = {"ours-1": ours, "theirs-1": theirs}
-        self.looks = looks
-        self.deleting: list[str] = []
-
-    def get_paginator(self, action: str) -> FakeRds:
-        self.action = action
-        return self
-
-    def paginate(self) -> list[dict[str, Any]]:
-        self.looks -= 1
-        if self.looks < 0:
-            for name in self.deleting:
-                self.clusters.pop(name, None)
-                self.instances.pop(name, None)
-        if self.action == "describe_db_clusters":
-            found = [{"DBClusterIdentifier": name, "TagList": tags} for name, tags in self.clusters.items()]
-            return [{"DBClusters": found}]
-        found = [{"DBInstanceIdentifier": name, "TagList": tags} for name, tags in self.instances.items()]
-        return [{"DBInstances": found}]
-
-    def delete_db_instance(self, DBInstanceIdentifier: str, **_: object) -> None:
-        self.deleting.append(DBInstanceIdentifier)
-
-    def delete_db_cluster(self, DBClusterIdentifier: str, **_: object) -> None:
-        self.deleting.append(DBClusterIdentifier)
+    cells = RealAwsCells(fail, lambda _sentence: None)
+    cells.allow(account())
+    with pytest.raises(RealAwsError, match=r"still there, and is billed: .* `aurora-lab aws teardown`"):
+        cells.cell(PLAN, "spend()")
 
 
-def account(looks: int) -> tuple[RealAws, FakeRds]:
-    aws, fake = (
-        RealAws(boto3.Session("k", "s", region_name="us-east-1"), "http://127.0.0.1:9"),
-        FakeRds(looks),
+def test_in_a_notebook_a_failure_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    shell = InteractiveShell()
+    cells = RealAwsCells(lambda source: shell.run_cell(source).raise_error(), print)
+    cells.allow(account(budget=0.1))
+    shell.register_magic_function(cells.cell, magic_kind="cell", magic_name="real_aws")
+    result = shell.run_cell(f"%%real_aws {PLAN}\nspend()")
+    shown = capsys.readouterr()
+    assert isinstance(result.error_in_exec, RealAwsError)
+    assert "more than the budget of $0.10, so nothing is made" in shown.out + shown.err
+    assert "Traceback" not in shown.out + shown.err
+
+
+def test_a_profile_that_is_not_there_is_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab_shell(monkeypatch, tmp_path)
+    lab = Lab(Home(tmp_path), dict, Checker(Home(tmp_path)))
+    card = lab.use_real_aws("nobody")
+    assert (card.mood, "nobody" in card.title) == (Mood.FAIL, True)
+    with pytest.raises(RealAwsError, match="use_real_aws"):
+        _ = lab.aws
+
+
+def test_over_the_budget_nothing_runs() -> None:
+    ran: list[str] = []
+    cells = RealAwsCells(ran.append, lambda _sentence: None)
+    cells.allow(account(budget=0.1, hours=2))
+    with pytest.raises(
+        RealAwsError, match=r"up to \$0\.15 in 2 h, more than the budget of \$0\.10, so nothing"
+    ):
+        cells.cell(PLAN, "spend()")
+    assert ran == []
+    with pytest.raises(RealAwsError, match="before its price was said"):
+        _ = cells.aws.tags
+
+
+@pytest.mark.parametrize(("hours", "budget"), [(2.0, math.nan), (math.nan, 3.0), (0.0, 3.0), (-1.0, 3.0)])
+def test_a_budget_that_is_no_number_allows_nothing(hours: float, budget: float) -> None:
+    with pytest.raises(RealAwsError):
+        read_plan(PLAN).check_budget(hours, budget)
+
+
+def test_what_is_made_is_tagged_with_lesson_and_expiry() -> None:
+    aws = account(hours=1.5)
+    before = datetime.now(UTC) + timedelta(hours=1.5)
+    aws.begin(read_plan(PLAN))
+    tags = {tag["Key"]: tag["Value"] for tag in aws.tags}
+    assert (tags["made-by"], tags["lesson"]) == ("aurora-lab", "05")
+    assert abs((datetime.fromisoformat(tags["expires"]) - before).total_seconds()) < 60
+
+
+def test_multi_az_is_twice_the_instance_and_twice_the_storage() -> None:
+    single, double = (
+        read_plan(f"02 | 1 {product} db.t4g.medium 20 GB") for product in ("RDS", "RDS Multi-AZ")
     )
-    aws.__dict__["rds"] = fake
-    return aws, fake
+    assert single.hourly == pytest.approx(0.065 + 20 * 0.115 / 730)
+    assert double.hourly == pytest.approx(2 * single.hourly)
 
 
-def test_removal_takes_what_is_tagged_and_looks_again() -> None:
-    aws, fake = account(looks=5)
-    said: list[str] = []
-    aws.remove_everything(said.append, seconds=30)
-    assert (set(fake.clusters), set(fake.instances)) == ({"theirs"}, {"theirs-1"})
-    assert said[-1].startswith("Nothing tagged made-by=aurora-lab is left")
-    assert aws.leftovers() == ([], [])
+def test_elsewhere_prices_are_said_to_be_others() -> None:
+    assert "[8.25]" in account(region="eu-west-1").price(read_plan(PLAN))[-1]
+    assert not any("8.25" in line for line in account().price(read_plan(PLAN)))
 
 
-def test_what_a_lesson_makes_is_removed_from_a_region() -> None:
-    # The lab answers in the place of AWS: the calls are the same, and the waiting is real.
-    with local_region() as region:
-        session = boto3.Session("key", "secret", region_name=region.info.region)
-        aws = RealAws(session, region.info.url)
-        kept = region.cluster(instances=1, prefix="kept")
-        aws.rds.create_db_cluster(
-            DBClusterIdentifier="made",
-            Engine="aurora-postgresql",
-            EngineVersion=aws.engine_version(),
-            MasterUsername="librarian",
-            MasterUserPassword="quiet-please-5",
-            Tags=aws.tags,
-        )
-        for name in ("made-1", "made-2"):
-            aws.rds.create_db_instance(
-                DBInstanceIdentifier=name,
-                DBClusterIdentifier="made",
-                Engine="aurora-postgresql",
-                DBInstanceClass="db.t4g.medium",
-                Tags=aws.tags,
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("0.073 | db.t4g.medium", "is no plan: write it as"),
+        ("05", "is no plan"),
+        ("05 | a cluster", "is no part of a plan: write it as"),
+        ("05 | 1 Aurora db.z9.huge", "know no price of Aurora db.z9.huge: they know db.t4g.medium"),
+        ("05 | 1 RDS db.r5.large", "know no price of RDS db.r5.large"),
+    ],
+)
+def test_a_plan_that_cannot_be_priced_makes_nothing(line: str, says: str) -> None:
+    cells = RealAwsCells(lambda _source: pytest.fail("it ran"), lambda _sentence: None)
+    cells.allow(account())
+    with pytest.raises(RealAwsError, match=re.escape(says)):
+        cells.cell(line, "spend()")
+
+
+def figures(row: str) -> set[float]:
+    """Every number of a row of the fact table."""
+    return {float(found) for found in re.findall(r"\d+\.\d+", facts().get(row).text)}
+
+
+@pytest.mark.parametrize(("size", "price"), [*AURORA.items(), *RDS.items()])
+def test_each_price_stands_in_its_row_with_a_date(size: str, price: tuple[float, str]) -> None:
+    dollars, row = price
+    family, _, large = size.removeprefix("db.").partition(".")
+    assert row.startswith("8.")
+    assert family in facts().get(row).text
+    assert large in facts().get(row).text
+    assert dollars in figures(row)
+    assert re.match(r"20\d\d", facts().get(row).date)
+
+
+def test_the_price_of_storage_and_of_a_second_machine_stand_in_their_rows() -> None:
+    assert RDS_STORAGE[0] in figures(RDS_STORAGE[1])
+    assert 2 * RDS_STORAGE[0] in figures(RDS_STORAGE[1])
+    assert "**Multi-AZ = ×2**" in facts().get("8.22").text
+    assert "10-minute minimum" in facts().get("8.34").text.replace("**", "")
+
+
+def test_versions_are_looked_up() -> None:
+    aws = account()
+    with Stubber(aws.rds) as stub:
+        for engine, version in (("aurora-postgresql", "17.9"), ("postgres", "18.1")):
+            stub.add_response(
+                "describe_db_engine_versions",
+                {"DBEngineVersions": [{"EngineVersion": version}]},
+                {"Engine": engine, "DefaultOnly": True},
             )
-        assert aws.leftovers() == (["made"], ["made-1", "made-2"])
-        aws.remove_everything(lambda _sentence: None, seconds=60)
-        assert aws.leftovers() == ([], [])
-        assert list(region.instances(kept)) == [f"{kept}-1"]
+            assert aws.engine_version(engine) == version
+        stub.add_response("describe_db_engine_versions", {"DBEngineVersions": []})
+        with pytest.raises(RealAwsError, match="no default version of postgres in us-east-1"):
+            aws.engine_version("postgres")
 
 
-def test_what_does_not_go_is_not_called_gone() -> None:
-    aws, _fake = account(looks=10**6)
-    with pytest.raises(RealAwsError, match=r"still billed.*ours.*Run this cell again"):
-        aws.remove_everything(lambda _sentence: None, seconds=0.2)
+@pytest.mark.parametrize(
+    ("code", "kind", "says"),
+    [
+        ("AccessDenied", RealAwsError, "may not do DescribeDBClusterEndpoints"),
+        ("ExpiredToken", CredentialsError, "have expired"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_not_called_empty(code: str, kind: type[Exception], says: str) -> None:
+    aws = account(say=lambda _sentence: pytest.fail("it said that nothing is left"))
+    with Stubber(aws.rds) as stub:
+        stub.add_client_error("describe_db_cluster_endpoints", code)
+        with pytest.raises(kind, match=says):
+            aws.remove_everything()
+
+
+def test_the_notebook_of_a_lesson_that_is_broken_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "05_x.ipynb"
+    path.write_text("{")
+    with pytest.raises(RealAwsError, match=r"05_x\.ipynb cannot be read"):
+        lesson_plan(path)
