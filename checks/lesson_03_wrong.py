@@ -218,6 +218,7 @@ rds.modify_db_cluster(
     DBClusterIdentifier="tickets", NewDBClusterIdentifier="boxoffice", ApplyImmediately=True
 )
 rds.get_waiter("db_cluster_available").wait(DBClusterIdentifier="boxoffice")
+time.sleep(lab.dns_ttl())  # until the old name leads nowhere
 """
 _TICKETS_AGAIN = """
 !psql -q -h "$WRITER" -c "delete from sold where id = 100"
