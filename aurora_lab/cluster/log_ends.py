@@ -145,6 +145,14 @@ def covers(runtime: Runtime, root: Path, own: Path, replayed: int, copy: Path) -
     return ours >= theirs
 
 
+def newest_timeline(folder: Path) -> int:
+    """The newest timeline of which a folder has log, or the history; 0 where there is neither."""
+    names = (file.name.removesuffix(PARTIAL) for file in files(folder))
+    return max(
+        (int(name[:8], 16) for name in names if SEGMENT.fullmatch(name) or HISTORY.fullmatch(name)), default=0
+    )
+
+
 def _number(segment: str) -> int:
     """Which segment of the log a name means, whatever its timeline."""
     return start_of(segment, SEGMENT_BYTES) // SEGMENT_BYTES

@@ -122,7 +122,7 @@ class ClusterPlane:
         with self._lock:
             servers, name = self.servers, spec.name
             if self.layout.writership().successor == name:
-                return promotion.promote(servers, self.nodes, spec, None, planned=False)
+                return promotion.promote(servers, self.nodes, self.backup, spec, None, planned=False)
             running = servers.find(name) is not None
             if running and self.layout.writership() == Writership(name) and not self.layout.is_standby(name):
                 volume.finish_volume(servers, name)
@@ -220,8 +220,11 @@ class ClusterPlane:
 
     # Roles.
 
-    def promote(self, target: InstanceSpec, old: InstanceSpec | None, planned: bool = False) -> None:
+    def promote(
+        self, target: InstanceSpec, old: InstanceSpec | None, planned: bool = False, afresh: bool = False
+    ) -> None:
         """Make the reader `target` the writer; returns when it accepts writes. No acknowledged commit is lost.
+        It need not run. One without data, or any that is to have them `afresh`, gets them of the volume.
 
         `old` is fenced first: killed, or stopped cleanly where the failover is planned. Called again after
         the caller died, it goes on where it was; called for another target, it starts over with that one.
@@ -234,8 +237,9 @@ class ClusterPlane:
         self._give_way()
         with self._lock:
             self._lag.forget()
+            before = old.name if old is not None else None
             promotion.promote(
-                self.servers, self.nodes, target, old.name if old is not None else None, planned=planned
+                self.servers, self.nodes, self.backup, target, before, planned=planned, afresh=afresh
             )
 
     def promoted(self) -> str | None:

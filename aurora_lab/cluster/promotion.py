@@ -7,7 +7,7 @@ the last, so that a region which dies in between knows what to go on with:
     2. fence      the storage nodes take the next epoch: nothing the old writer does is acknowledged any more;
                   then it is ended (planned: it stops cleanly first)
     3. hand over  the target receives from nobody any more; then it takes from the volume every log record that a
-                  read quorum proves, unless it has all of them
+                  read quorum proves, unless it has all of them. A target without data is made of the volume first
     4. promote    PostgreSQL replays what was handed over, then opens a new timeline
     5. follow     the storage nodes receive from the target, until its commits have their quorum
     6. record     the target is the writer
@@ -15,7 +15,18 @@ the last, so that a region which dies in between knows what to go on with:
 Why nothing is lost: what the old writer acknowledged four storage nodes had flushed; of the three or more that
 answer at least one is among them; and the target may not write before it has replayed the longest copy to its
 end. Why nothing is written twice: the old writer cannot reach a quorum any more before the new one opens. What
-lies in the dead writer's own folder is not asked for.
+lies in the dead writer's own folder is not asked for, but for a timeline that nobody else knows.
+
+Why no two timelines have the same number: PostgreSQL takes the first number of which it finds no history, in the
+target's own log or in what is handed over to it. Two servers would begin the same one if the second had never
+heard of the first one's. Four storage nodes follow a writer before it has anything acknowledged, and take its
+history before its log; so of the three that answer at the next promotion one knows the number, *if anything was
+acknowledged in it*. It need not be so where the writer opened with three storage nodes, or died before any
+followed: then others may answer next time, and the target may have been nobody's reader since. What it began
+would be mistaken for the first one's by all that followed that (a rewind compares numbers), so a target that does
+not know the newest timeline of a dead writer, or successor, goes on from the end of it. By induction every
+timeline is known to the next. Two promotions at once there are not: one at a time has the plane's lock, and
+whoever comes second finds the successor of the first in `writer.json`, and ends it before it looks.
 """
 
 from __future__ import annotations
@@ -26,9 +37,10 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
-from aurora_lab.cluster import log_ends
+from aurora_lab.cluster import log_copies, log_ends, rebuilding
+from aurora_lab.cluster.backup import Backup
 from aurora_lab.cluster.configuration import restore_command
-from aurora_lab.cluster.layout import Writership
+from aurora_lab.cluster.layout import STANDBY_SIGNAL, Writership
 from aurora_lab.cluster.servers import Notes, Servers, wait_until
 from aurora_lab.cluster.storage_nodes import QUORUM_SECONDS, StorageNodes
 from aurora_lab.cluster.types import ClusterError, InstanceSpec, NotReachableError
@@ -44,15 +56,22 @@ _LOG = re.compile(r"[0-9A-F]{24}|[0-9A-F]{8}\.history")
 
 
 def promote(
-    servers: Servers, nodes: StorageNodes, target: InstanceSpec, old: str | None, *, planned: bool
+    servers: Servers,
+    nodes: StorageNodes,
+    backup: Backup,
+    target: InstanceSpec,
+    old: str | None,
+    *,
+    planned: bool,
+    afresh: bool = False,
 ) -> Notes:
     """Make the reader `target` the writer; returns when it accepts writes.
+
+    One that has no data gets them of the volume; with `afresh`, also one that has.
 
     Raises NoReadQuorumError (nothing has been done then), ClusterError, NotReachableError, ServerStartError.
     """
     name, layout = target.name, servers.layout
-    if not layout.data(name).exists():
-        raise ClusterError(f"{target.identifier} has no data and cannot be promoted.")
     state = layout.writership()
     if state == Writership(name):
         return _open(servers, nodes, target)
@@ -62,14 +81,17 @@ def promote(
     nodes.require_read_quorum()
     layout.set_writership(Writership(state.writer, name))
     _fence(servers, nodes, holders, planned=planned)
+    if state.successor is not None:
+        _put_back(servers, state.successor)
+    if not layout.data(name).exists() or (afresh and layout.is_standby(name)):
+        servers.adopt_spec(target)
+        rebuilding.make_standby(servers, backup, name)
     if layout.is_standby(name):
         truth = nodes.truth()
         _stand_alone(servers, target)
         if truth is not None and _has_all(servers, name, truth):
             truth = None
-        # A successor that was promoted, but did not live to be the writer, has begun a timeline: the target goes
-        # on from its end, since a second timeline of the same number would be mistaken for it.
-        begun = _begun(servers, state.successor if state.successor != name else None)
+        begun = _begun(servers, holders, [layout.data(name) / "pg_wal", *([truth] if truth else [])])
         _hand_over_and_promote(servers, target, [source for source in (truth, begun) if source])
     notes = _open(servers, nodes, target)
     record = layout.record(name)
@@ -140,7 +162,7 @@ def _stand_alone(servers: Servers, target: InstanceSpec) -> None:
     """Have the target run, and receive nothing from anybody any more: from now on its own log is what it is."""
     name = target.name
     if servers.find(name) is None:
-        servers.start(target, reader=True)
+        rebuilding.start(servers, target)
     # This lets it go on where it hangs: a process of it would keep it from letting go of the dead writer.
     servers.settle(name)
     # Not where an earlier try has begun to hand over: a target that was told to promote still needs all of it.
@@ -178,12 +200,28 @@ def _fence(servers: Servers, nodes: StorageNodes, holders: Sequence[str], *, pla
         servers.kill(holder)
 
 
-def _begun(servers: Servers, successor: str | None) -> Path | None:
-    """The log of a dead successor that was promoted; None where it was a standby to its end."""
-    if successor is None or servers.layout.is_standby(successor):
-        return None
-    folder = servers.layout.data(successor) / "pg_wal"
-    return folder if folder.is_dir() else None
+def _begun(servers: Servers, holders: Sequence[str], known: Sequence[Path]) -> Path | None:
+    """The log of a dead writer, or successor, that has begun a timeline of which `known` tell nothing."""
+    newest = max(log_ends.newest_timeline(folder) for folder in known)
+    for holder in holders:
+        folder = servers.layout.data(holder) / "pg_wal"
+        if not servers.layout.is_standby(holder) and log_ends.newest_timeline(folder) > newest:
+            return folder
+    return None
+
+
+def _put_back(servers: Servers, name: str) -> None:
+    """Have a dead successor be a standby again if it was killed between the last two steps of its promotion.
+
+    PostgreSQL removes the signal of a standby just before it writes the history of the new timeline. Whoever dies
+    in between has written nothing, and by itself would go on in the old timeline, as if it had been its writer.
+    """
+    layout = servers.layout
+    end = log_copies.last(layout.data(name) / "pg_wal")
+    if end is None or layout.is_standby(name) or servers.find(name) is not None or int(end.name[:8], 16) == 1:
+        return
+    if not (end.file.with_name(f"{end.name[:8]}.history")).exists():
+        servers.runtime.write(layout.data(name) / STANDBY_SIGNAL, "")
 
 
 def _open(servers: Servers, nodes: StorageNodes, target: InstanceSpec) -> Notes:

@@ -32,24 +32,35 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 8
 """Failed promotions after which the region gives up and says so."""
+COMING = frozenset({"available", "creating", "starting", "rebooting", "modifying"})
+"""What an instance may be that takes the place of a writer in an AZ that is out."""
 
 
 def best_target(worker: ClusterWorker, cluster: Document, failed: list[str] | None = None) -> Document | None:
-    """The reader that Aurora would promote (FACTS 4.9, 4.10), or None where no reader can be."""
+    """The reader that Aurora would promote (FACTS 4.9, 4.10), or None where no reader can be.
+
+    While the writer's AZ is out it cannot be restarted in place. If no reader runs either, one that is down will
+    do, or one that was made by hand for this (FACTS 4.12): it opens the volume by itself.
+    """
     failed = failed or []
-    readers = {
-        item["DBInstanceIdentifier"]: item
+    there = [
+        item
         for item in worker.readers(cluster)
-        if item["DBInstanceStatus"] == "available"
+        if item["DBInstanceStatus"] in COMING
         and not is_out(worker.region, item)
-        and worker.plane.running(item["DbiResourceId"])
         # One that is just being started may lack log that only the dead writer has.
         and not worker.background.busy(item["DbiResourceId"])
-    }
+    ]
+    known = [item for item in there if item["DBInstanceStatus"] == "available"]
+    found = [item for item in known if worker.plane.running(item["DbiResourceId"])]
+    writer = worker.writer(cluster)
+    if not found and writer is not None and is_out(worker.region, writer):
+        found = known or there
+    readers = {item["DBInstanceIdentifier"]: item for item in found}
     candidates = []
     for identifier, item in readers.items():
-        known = instance_class(item["DBInstanceClass"])
-        candidates.append(Candidate(identifier, item["PromotionTier"], known[1] if known else 0))
+        size = instance_class(item["DBInstanceClass"])
+        candidates.append(Candidate(identifier, item["PromotionTier"], size[1] if size else 0))
     order = promotion_order(candidates, len(failed))
     # One that has failed goes behind those that have not been tried.
     order.sort(key=lambda candidate: failed.count(candidate.identifier))
@@ -96,6 +107,8 @@ def fail_over(worker: ClusterWorker, cluster: Document) -> bool:
                 worker.spec(cluster, target),
                 worker.spec(cluster, old) if old else None,
                 planned=record["planned"],
+                # Its own data may be too old to go on from.
+                afresh=old is not None and is_out(region, old) and record["target"] in record["failed"],
             )
         except NoReadQuorumError:
             raise  # Another target would not help. The worker says so, and tries again.

@@ -9,7 +9,7 @@ from functools import partial
 
 from aurora_lab.cluster.types import ParameterError
 from aurora_lab.region.clock import timestamp
-from aurora_lab.region.failover import begin_failover, best_target, fail_over
+from aurora_lab.region.failover import COMING, begin_failover, best_target, fail_over
 from aurora_lab.region.faults import is_out
 from aurora_lab.region.notices import notify
 from aurora_lab.region.rds.parameter_effects import group_values
@@ -115,18 +115,25 @@ def _modify_cluster(worker: ClusterWorker, cluster: Document) -> bool:
 def _revive_writer(worker: ClusterWorker, cluster: Document) -> bool:
     """The writer's server died or hangs: fail over or, with nobody to fail over to, restart it in place."""
     writer = worker.writer(cluster)
-    if writer is None or cluster["Status"] != "available" or writer["DBInstanceStatus"] != "available":
+    if writer is None or cluster["Status"] != "available":
         return False
+    out = is_out(worker.region, writer)
+    if out and writer["DBInstanceStatus"] == "creating":
+        return _give_to_another(worker, cluster, writer)
+    # What else was asked of one in an AZ that is out can only be done when that is back.
+    judged = COMING if out else {"available"}
     resource = writer["DbiResourceId"]
     running = worker.plane.running(resource)
-    if running and resource in worker.started and not worker.unresponsive(writer):
+    well = running and resource in worker.started and not worker.unresponsive(writer)
+    if well or writer["DBInstanceStatus"] not in judged:
         return False
-    # A region that has just started finds its servers (or starts them) before it judges anybody dead.
-    target = best_target(worker, cluster) if resource in worker.started else None
+    # A region that has just started finds its servers (or starts them) before it judges anybody dead. But in an
+    # AZ that is out it starts nothing, and would wait for ever.
+    target = best_target(worker, cluster) if out or resource in worker.started else None
     if target is not None:
         begin_failover(worker.region, cluster, writer, target, planned=False)
         return True
-    if is_out(worker.region, writer):
+    if out:
         # Nothing automatic happens: somebody has to make an instance in another AZ (FACTS 4.12).
         return False
     if running and worker.unresponsive(writer):
@@ -136,6 +143,16 @@ def _revive_writer(worker: ClusterWorker, cluster: Document) -> bool:
     _start_instance(worker, cluster, writer)
     if restarted:
         notify(worker.region, "RDS-EVENT-0006", writer["DBInstanceIdentifier"])
+    return True
+
+
+def _give_to_another(worker: ClusterWorker, cluster: Document, writer: Document) -> bool:
+    """The first instance cannot be made, since its AZ is out: another one takes the volume, if there is one."""
+    other = best_target(worker, cluster)
+    if other is None:
+        return False
+    worker.plane.remove(writer["DbiResourceId"], keep_volume=True)
+    worker.change_cluster(lambda item: item["_lab"].update(writer=other["DBInstanceIdentifier"]))
     return True
 
 

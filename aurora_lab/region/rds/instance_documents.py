@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aurora_lab.endpoints import names
 from aurora_lab.region.databases import is_database
+from aurora_lab.region.faults import outages
 from aurora_lab.region.identity import random_id
 from aurora_lab.region.rds.cluster_documents import DEFAULT_MAINTENANCE_WINDOW
 from aurora_lab.region.rds.common import public
@@ -24,7 +25,10 @@ def new_instance(
     region: Region, cluster: Document, identifier: str, asked: dict[str, Any], siblings: list[Document]
 ) -> Document:
     """The document of an instance that was asked for with checked parameters; its status is `creating`."""
-    zone = asked.get("AvailabilityZone") or emptiest_zone(cluster["AvailabilityZones"], siblings)
+    allowed = cluster["AvailabilityZones"]
+    # Nobody would be started in one that is out.
+    there = [each for each in allowed if each not in outages(region)]
+    zone = asked.get("AvailabilityZone") or emptiest_zone(there or allowed, siblings)
     return {
         "DBInstanceIdentifier": identifier,
         "DBInstanceClass": asked["DBInstanceClass"],
