@@ -36,6 +36,7 @@ from typing import Any
 
 from aurora_lab.cluster import log_copies, log_ends
 from aurora_lab.cluster.layout import Writership
+from aurora_lab.cluster.node_programs import NodePrograms
 from aurora_lab.cluster.node_records import NodeRecords, hopeless
 from aurora_lab.cluster.quorum import (
     FAULTS,
@@ -79,7 +80,7 @@ class StorageNodes:
         self.folder = servers.layout.volume / "nodes"
         self.records = NodeRecords(self._runtime, self.folder)
         self._lock = threading.RLock()
-        self._programs: dict[str, Program] = {}
+        self._programs = NodePrograms(self._runtime, self.records)
         self._silent: dict[str, float] = {}
         self._said: dict[str, int] = {}
 
@@ -180,7 +181,7 @@ class StorageNodes:
     def stop(self) -> None:
         """End all nodes' processes; their copies stay."""
         with self._lock:
-            self._programs.clear()
+            self._programs.forget()
             self._runtime.end_programs(self._servers.layout.folder)
 
     # Looking after them.
@@ -202,10 +203,15 @@ class StorageNodes:
                 return []
             notes = []
             for node, fault in self.records.faults().items():
-                if fault == "destroy" and self.records.since(node) > repair_seconds:
+                if fault != "destroy":
+                    continue
+                if self.copy(node).exists():  # Whoever did it was killed in the middle.
+                    self._end([node])
+                    self._discard(node)
+                if self.records.since(node) > repair_seconds:
                     self.records.set_fault(node, None)
             answering = self.records.answering()
-            running = self._running(answering)
+            running = self._programs.running(answering)
             for node in answering:
                 streaming, flushed = attached.get(node, (False, 0))
                 if node in running and streaming:
@@ -241,7 +247,7 @@ class StorageNodes:
 
     def memory(self, node: str) -> int:
         """Bytes of memory that a node's process takes; 0 where none runs."""
-        program = self._running([node]).get(node)
+        program = self._programs.running([node]).get(node)
         return program.memory() if program is not None else 0
 
     # Faults.
@@ -258,7 +264,7 @@ class StorageNodes:
             )
         with self._lock:
             self.records.set_fault(node, kind)
-            program = self._running([node]).get(node)
+            program = self._programs.running([node]).get(node)
             if kind in ("pause", "cut"):
                 if program is not None:
                     program.freeze()
@@ -272,14 +278,14 @@ class StorageNodes:
         with self._lock:
             if node not in self.records.faults():
                 return
+            program = self._programs.running([node]).get(node)
+            if program is not None:
+                if self.records.heard(node) == self.records.epoch():
+                    program.thaw()
+                else:
+                    program.kill()  # It would go on with a writer of an earlier epoch.
+            # Last: without the record nobody would look for a process that still stands.
             self.records.set_fault(node, None)
-            program = self._running([node]).get(node)
-            if program is None:
-                return
-            if self.records.heard(node) == self.records.epoch():
-                program.thaw()
-            else:
-                program.kill()  # It would go on with a writer of an earlier epoch.
 
     # Helpers.
 
@@ -291,7 +297,7 @@ class StorageNodes:
         """Start the processes of those that do not follow this writer in this epoch."""
         host, port = self._servers.need(writer).peer_address
         wanted = {"epoch": self.records.epoch(), "writer": writer, "host": host, "port": port}
-        running = self._running(nodes)
+        running = self._programs.running(nodes)
         new = [node for node in nodes if node not in running or self.records.node(node) != wanted]
         if not new:
             return
@@ -299,7 +305,7 @@ class StorageNodes:
         self._end(new)
         with ThreadPoolExecutor(len(new)) as threads:
             for node, program in threads.map(lambda node: (node, self._launch(node, writer, wanted)), new):
-                self._programs[node] = program
+                self._programs.note(node, program)
                 self._silent[node] = monotonic()
 
     def _launch(self, node: str, writer: str, wanted: dict[str, Any]) -> Program:
@@ -356,27 +362,11 @@ class StorageNodes:
         self.records.set_node(node, {"epoch": self.records.epoch()})
         return f"Storage node {node} has been rebuilt from {peer}."
 
-    def _running(self, nodes: Iterable[str]) -> dict[str, Program]:
-        """The running processes of nodes, also those that a dead region left."""
-        nodes = list(nodes)
-        for node in nodes:
-            # Also asked without the lock: what was there may be gone at the next look.
-            if (known := self._programs.get(node)) is not None and not known.running():
-                self._programs.pop(node, None)
-        if any(node not in self._programs for node in nodes):
-            for folder, found in self._runtime.programs(self.folder).items():
-                self._programs.setdefault(folder.name, found)
-        return {node: known for node in nodes if (known := self._programs.get(node)) is not None}
-
     def _end(self, nodes: Iterable[str]) -> None:
         """End the processes of nodes, together."""
         nodes = list(nodes)
-        doomed = list(self._running(nodes).values())
-        if doomed:
-            with ThreadPoolExecutor(len(doomed)) as threads:
-                list(threads.map(lambda program: program.kill(), doomed))
+        self._programs.end(nodes)
         for node in nodes:
-            self._programs.pop(node, None)
             self._silent.pop(node, None)
 
     def _discard(self, node: str) -> None:

@@ -277,7 +277,8 @@ def kill(main: psutil.Process, data: Path) -> None:
     known = {process.pid for process in doomed}
     doomed += [process for process in _servers_in(data) if process.pid not in known]
     said = read_pid_file(data)
-    send(doomed, signal.SIGKILL)
+    # The main process last: by it a server is found, should we be killed ourselves in between.
+    send(reversed(doomed), signal.SIGKILL)
     deadline = time.monotonic() + _SETTLE_SECONDS
     for process in doomed:
         wait_gone(process, max(0.0, deadline - time.monotonic()))
