@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import faulthandler
 import json
 import logging
 import logging.handlers
@@ -98,6 +99,9 @@ def run(home: Home, runtime_name: str, scale: float, templates: Path | None = No
         signal.signal(name, lambda *_: stopping.set())
     with contextlib.suppress(AttributeError, ValueError):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        # A region that hangs says where: `kill -USR1` writes each thread's stack to region.stderr.
+        faulthandler.register(signal.SIGUSR1)
     with lock, contextlib.ExitStack() as stack:
         stack.callback(home.info_file.unlink, missing_ok=True)
         say(step="finding PostgreSQL")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import tempfile
 import time
 import uuid
@@ -15,11 +16,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+import psutil
 import psycopg
 from botocore.config import Config
 
 from aurora_lab.region import client
 from aurora_lab.region.home import DUMMY_KEY, DUMMY_SECRET, Home, RegionInfo
+from aurora_lab.runtime.select import choose
 
 T = TypeVar("T")
 
@@ -180,7 +183,18 @@ class LocalRegion:
             log = self.home.log.read_text(encoding="utf-8", errors="replace")[-STORY_CHARACTERS:]
         except OSError as error:
             log = str(error)
-        return f"{state}\n{log}"
+        return f"{state}\n{log}\n{self._stacks()}"
+
+    def _stacks(self) -> str:
+        """What each thread of the region is doing."""
+        written = self.home.folder / "region.stderr"
+        try:
+            before = written.stat().st_size
+            os.kill(self.info.pid, signal.SIGUSR1)
+            eventually(lambda: written.stat().st_size > before, "the stacks are written", 2.0)
+            return written.read_text(errors="replace")[before:]
+        except (OSError, AssertionError) as error:
+            return f"(no stacks: {error})"
 
     def fault(self, instance: str, action: str) -> None:
         """kill, freeze or thaw the server of an instance."""
@@ -257,6 +271,21 @@ def local_region(runtime: str = "embedded", scale: float = 10.0) -> Iterator[Loc
         print(region.story())
         raise
     finally:
-        client.stop(region.home)
-        shutil.rmtree(region.home.data, ignore_errors=True)
-        shutil.rmtree(folder)
+        try:
+            client.stop(region.home)
+        except client.RegionError:
+            _kill(region)
+            raise
+        finally:
+            shutil.rmtree(region.home.data, ignore_errors=True)
+            shutil.rmtree(folder)
+
+
+def _kill(region: LocalRegion) -> None:
+    """End a region that does not stop, and its servers: nothing of it may be left beside the next."""
+    with suppress(psutil.Error):
+        psutil.Process(region.info.pid).kill()
+    runtime, _ = choose(region.runtime, region.home.folder)
+    for server in runtime.strays(region.home.data, ()):
+        server.kill()
+    runtime.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,39 +25,70 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.fixture(scope="session")
-def _embedded_region() -> Iterator[LocalRegion]:
-    """A region on the embedded runtime, shared by all tests of a run."""
-    with local_region("embedded") as region:
-        yield region
+class SharedRegion:
+    """A region for many tests. One that cannot be cleaned after a test is ended, and the next test gets another.
+
+    So a test that leaves a region in trouble fails alone, and not together with all that follow it.
+    """
+
+    def __init__(self, runtime: str) -> None:
+        self._runtime = runtime
+        self._opened = ExitStack()
+        self._region: LocalRegion | None = None
+
+    @contextmanager
+    def lent(self) -> Iterator[LocalRegion]:
+        """The region, for one test; what the test leaves in it is removed."""
+        if self._region is None:
+            self._region = self._opened.enter_context(local_region(self._runtime))
+        yield self._region
+        try:
+            delete_clusters(self._region)
+            delete_databases(self._region)
+        except BaseException:
+            print(self._region.story())
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the region."""
+        self._region = None
+        self._opened.close()
 
 
 @pytest.fixture(scope="session")
-def _containers_region() -> Iterator[LocalRegion]:
-    """A region on containers; skipped with the reason where there is no engine."""
+def _embedded_region() -> Iterator[SharedRegion]:
+    """The embedded runtime's."""
+    shared = SharedRegion("embedded")
+    yield shared
+    shared.close()
+
+
+@pytest.fixture(scope="session")
+def _containers_region() -> Iterator[SharedRegion]:
+    """That of containers; skipped with the reason where there is no engine."""
     try:
         runtime, _ = choose("containers", Path("/nowhere"))
     except RuntimeUnavailableError as error:
         pytest.skip(f"containers cannot run here: {error}")
     runtime.close()
-    with local_region("containers") as region:
+    shared = SharedRegion("containers")
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def embedded_region(_embedded_region: SharedRegion) -> Iterator[LocalRegion]:
+    """The region on the embedded runtime; what a test leaves in it is removed."""
+    with _embedded_region.lent() as region:
         yield region
 
 
 @pytest.fixture
-def embedded_region(_embedded_region: LocalRegion) -> Iterator[LocalRegion]:
-    """The region on the embedded runtime; what a test leaves in it is removed."""
-    yield _embedded_region
-    delete_clusters(_embedded_region)
-    delete_databases(_embedded_region)
-
-
-@pytest.fixture
-def containers_region(_containers_region: LocalRegion) -> Iterator[LocalRegion]:
+def containers_region(_containers_region: SharedRegion) -> Iterator[LocalRegion]:
     """The region on containers; what a test leaves in it is removed."""
-    yield _containers_region
-    delete_clusters(_containers_region)
-    delete_databases(_containers_region)
+    with _containers_region.lent() as region:
+        yield region
 
 
 @pytest.fixture(params=["embedded", pytest.param("containers", marks=pytest.mark.containers)])
