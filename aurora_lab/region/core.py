@@ -106,6 +106,8 @@ class Region:
         self.keeper = SnapshotKeeper(self)
         self._workers: dict[str, ClusterWorker] = {}
         self._workers_lock = threading.Lock()
+        """The innermost lock: the state file is never asked for anything while it is held."""
+        self._touches = self._shown = 0
 
     # What the actions and workers ask of the region.
 
@@ -175,9 +177,16 @@ class Region:
     def touch(self) -> None:
         """Say that documents have changed: the endpoints' records are made anew, waiters look again."""
         with self._workers_lock:
+            self._touches += 1
+            touch = self._touches
             workers = dict(self._workers)
         serving = {name for worker in workers.values() for name in worker.serving()}
-        self.zone.replace(records(self.store, self.identity, serving.__contains__))
+        found = records(self.store, self.identity, serving.__contains__)
+        with self._workers_lock:
+            # Whoever touched later has seen more: a slow thread must not put back what is no longer so.
+            if touch > self._shown:
+                self._shown = touch
+                self.zone.replace(found)
         with self.changed:
             self.changed.notify_all()
 
@@ -289,12 +298,16 @@ class Region:
     def _worker(self, resource_id: str) -> ClusterWorker:
         with self._workers_lock:
             worker = self._workers.get(resource_id)
-            if worker is None:
-                if resource_id.startswith("db-"):
-                    worker = DatabaseWorker(self, resource_id, next_database_step)
-                else:
-                    worker = ClusterWorker(self, resource_id, next_step)
-                self._workers[resource_id] = worker
+        if worker is not None:
+            return worker
+        # Made without the lock: it reads the state file, and whoever holds that may be waiting for the lock.
+        if resource_id.startswith("db-"):
+            made: ClusterWorker = DatabaseWorker(self, resource_id, next_database_step)
+        else:
+            made = ClusterWorker(self, resource_id, next_step)
+        with self._workers_lock:
+            worker = self._workers.setdefault(resource_id, made)
+            if worker is made:
                 worker.start()
         return worker
 
