@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -18,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurora_lab.endpoints.router import PortTakenError
+from aurora_lab.endpoints.zone import Record
 from aurora_lab.models.promotion import ATTEMPTS_BY_TIER, Candidate, promotion_order
 from aurora_lab.region import core
 from aurora_lab.region.api.dispatch import provider_mistakes
@@ -26,6 +28,7 @@ from aurora_lab.region.home import Home, RegionInfo
 from aurora_lab.region.ports import SERVER_PORTS, NoPortError, free_server_port, is_free
 from aurora_lab.region.rds.provider import RdsProvider
 from aurora_lab.region.store import StateError, Store
+from aurora_lab.runtime.base import Runtime
 
 CANDIDATES = st.lists(
     st.builds(
@@ -170,3 +173,45 @@ def test_an_address_that_was_taken_meanwhile_is_left_to_its_taker(monkeypatch: p
     region.router = Mock(start=Mock(side_effect=[PortTakenError("somebody was faster"), 5432]))
     region._listen(None)
     assert region.router_address == ("127.0.0.2", 5432)
+
+
+@pytest.mark.timeout(20)
+def test_who_changes_the_state_and_who_makes_a_worker_do_not_wait_for_each_other(
+    tmp_path: Path, embedded_runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    region = core.Region(Home(tmp_path), embedded_runtime, 10.0)
+    being_made = threading.Event()
+
+    def make(region: core.Region, *_: object) -> Mock:
+        """As a worker is made: by what the state file says."""
+        being_made.set()
+        region.store.all("DBCluster")
+        return Mock(serving=frozenset)
+
+    monkeypatch.setattr(core, "ClusterWorker", make)
+    maker = threading.Thread(target=region._worker, args=("cluster-NEW",), daemon=True)
+    with region.store.transaction():
+        maker.start()
+        assert being_made.wait(10.0)
+        region.touch()
+    maker.join(10.0)
+    assert not maker.is_alive()
+    region.store.close()
+
+
+def test_a_slow_thread_does_not_put_back_endpoints_that_are_out_of_date(
+    tmp_path: Path, embedded_runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    region = core.Region(Home(tmp_path), embedded_runtime, 10.0)
+    new = {"new": Record("new", ())}
+
+    def slow(*_: object) -> dict[str, Record]:
+        """Somebody else touches the region, and is done, before this thread is."""
+        monkeypatch.setattr(core, "records", lambda *_: new)
+        region.touch()
+        return {"old": Record("old", ())}
+
+    monkeypatch.setattr(core, "records", slow)
+    region.touch()
+    assert region.zone.names() == ("new",)
+    region.store.close()
