@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from aurora_lab.models.bill import (
     BACKUP,
@@ -84,7 +85,7 @@ def bill_dsql(book: PriceBook, usage: DsqlUsage, start: Number, end: Number) -> 
     )
     sections = (COMPUTE, STORAGE)
     lines = [
-        _amount(book, usage.name, amount, first, last, section)
+        _amount(book, usage.name, amount, first, last, section=section)
         for amount, section in zip(amounts, sections, strict=True)
     ]
     return _with_notes(Bill(usage.name, book.region, first, last, merged(lines)))
@@ -107,7 +108,7 @@ def bill_database(book: PriceBook, usage: DatabaseUsage, start: Number, end: Num
     )
     sections = (STORAGE, IO, BACKUP)
     lines += [
-        _amount(book, usage.name, amount, first, last, section)
+        _amount(book, usage.name, amount, first, last, section=section)
         for amount, section in zip(amounts, sections, strict=True)
         if amount.curve.points
     ]
@@ -128,7 +129,7 @@ def quantity(curve: Curve, price: Price, start: Fraction, end: Fraction) -> Frac
 def _pieces(usage: ClusterUsage, start: Fraction, end: Fraction) -> Iterator[_Piece]:
     changes = [hour for hour, _ in (*usage.io_optimized.points, *usage.support)]
     cuts = sorted({start, end, *(hour for hour in changes if start < hour < end)})
-    for first, last in zip(cuts, cuts[1:], strict=False):
+    for first, last in pairwise(cuts):
         support = [tier for hour, tier in sorted(usage.support) if hour <= first]
         tier = support[-1] if support else Support.NONE
         yield _Piece(first, last, bool(usage.io_optimized.at(first)), tier)
@@ -217,7 +218,7 @@ def _replicated(book: PriceBook, usage: ClusterUsage, start: Fraction, end: Frac
 
 
 def _amount(
-    book: PriceBook, of: str, amount: Amount, start: Fraction, end: Fraction, section: str = EXTRA
+    book: PriceBook, of: str, amount: Amount, start: Fraction, end: Fraction, *, section: str = EXTRA
 ) -> Line:
     price = book.get(amount.item)
     return Line(of, section, amount.what, quantity(amount.curve, price, start, end), price)

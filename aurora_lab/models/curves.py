@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 Number = Fraction | Decimal | int | float
 
@@ -26,7 +27,7 @@ class Curve:
 
     def __post_init__(self) -> None:
         hours = [hour for hour, _ in self.points]
-        if any(later <= earlier for earlier, later in zip(hours, hours[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(hours)):
             raise ValueError("the hours of a curve must rise")
         if any(value < 0 for _, value in self.points):
             raise ValueError("a curve cannot be below 0")
