@@ -240,6 +240,7 @@ def _unknown(usage: ClusterUsage, pieces: list[_Piece]) -> Iterator[str]:
         yield f"size of the automated backups of {usage.name} (GB)"
     if usage.snapshots is None:
         yield f"size of the snapshots of {usage.name} (GB)"
+    yield from usage.not_measured
 
 
 def _with_notes(found: Bill) -> Bill:

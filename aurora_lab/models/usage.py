@@ -111,6 +111,8 @@ class ClusterUsage:
     secondaries: tuple[ClusterUsage, ...] = ()
     """The clusters of a global database in other Regions; what is written is replicated to each (FACTS 8.8)."""
     amounts: tuple[Amount, ...] = ()
+    not_measured: tuple[str, ...] = ()
+    """What else nobody measured."""
 
 
 @dataclass(frozen=True, slots=True)
