@@ -57,7 +57,8 @@ def cluster_bill(
 def _bytes_now(home: Home, cluster: str) -> int | None:
     for item in client.look(home)["clusters"]:
         if item["id"] == cluster.lower() and (volume := item.get("volume")):
-            return int(volume["bytes_used"])
+            # 0: it has not been counted yet.
+            return int(volume["bytes_used"]) or None
     return None
 
 
