@@ -24,8 +24,9 @@ SMALL = Fraction(1)
 def show_bill(bill: Bill, console: Console) -> None:
     """Print a bill: its lines by section, its total, what it lacks."""
     length = float(bill.hours)
-    months = f", {length / MONTH_HOURS:.3g} months" if length >= MONTH_HOURS / 10 else ""
-    console.print(Text.assemble((bill.title, "bold cyan"), f"  {length:,.4g} h{months}"))
+    months = f" ({length / MONTH_HOURS:.3g} of a month of 730 h)" if length >= MONTH_HOURS / 10 else ""
+    said = f"{length:,.4g} h{months}" if length >= 10 else f"{length * 60:.1f} min"
+    console.print(Text.assemble((bill.title, "bold cyan"), f"  {said}"))
     if bill.lines:
         console.print(_lines(bill, console.width >= WIDE))
         console.print(_sections(bill))
@@ -67,6 +68,9 @@ def show_break_even(found: BreakEven, console: Console) -> None:
         f"  Both cost the same at {ios(found.ios)} I/Os ({float(found.ios_a_second):,.3g} a second), when I/O is "
         f"{float(found.share):.1%} of compute, storage and I/O [8.37]. Most of that: {found.driver}."
     )
+    for note in found.io_optimized.notes:
+        if note not in found.standard.notes:
+            console.print(Text(f"  note  {note}", "dim"))
     if found.standard.not_measured:
         console.print("  Which is cheaper here cannot be said: not everything was measured.")
     elif found.saved:
@@ -128,7 +132,9 @@ def _cells(line: Line, fine: bool) -> dict[str, Text]:
 
 
 def _quantity(amount: Fraction) -> str:
-    return f"{float(amount):,.2f}" if amount >= 10 else f"{float(amount):.4g}"
+    if amount >= 10:
+        return f"{float(amount):,.2f}"
+    return f"{float(amount):.4g}" if amount >= Fraction(1, 1000) else f"{float(amount):.8f}"
 
 
 def _sections(bill: Bill) -> Table:

@@ -15,7 +15,7 @@ A change of the storage type or of the support's price cuts the time into pieces
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -88,7 +88,7 @@ def bill_dsql(book: PriceBook, usage: DsqlUsage, start: Number, end: Number) -> 
         _amount(book, usage.name, amount, first, last, section=section)
         for amount, section in zip(amounts, sections, strict=True)
     ]
-    return _with_notes(Bill(usage.name, book.region, first, last, merged(lines)))
+    return _with_notes(Bill(usage.name, book.region, first, last, merged(lines)), lines)
 
 
 def bill_database(book: PriceBook, usage: DatabaseUsage, start: Number, end: Number) -> Bill:
@@ -243,10 +243,14 @@ def _unknown(usage: ClusterUsage, pieces: list[_Piece]) -> Iterator[str]:
     yield from usage.not_measured
 
 
-def _with_notes(found: Bill) -> Bill:
-    """What the prices on it say of themselves."""
-    notes = [
-        f"{line.price.item}: {line.price.note} [{line.price.fact}]" for line in found.lines if line.price.note
-    ]
-    kept = tuple(dict.fromkeys((*found.notes, *notes)))
-    return Bill(found.title, found.region, found.start, found.end, found.lines, found.not_measured, kept)
+def _with_notes(found: Bill, lines: Iterable[Line] = ()) -> Bill:
+    """What the prices say of themselves; also those of `lines` that came to nothing."""
+    notes = []
+    for price in (line.price for line in (*found.lines, *lines)):
+        if price.note:
+            notes.append(f"[{price.fact}] {price.note}")
+        if price.free:
+            notes.append(
+                f"[{price.fact}] each month {price.free.normalize():f} {price.unit} are free: taken off"
+            )
+    return replace(found, notes=tuple(dict.fromkeys((*found.notes, *notes))))

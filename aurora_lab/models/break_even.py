@@ -37,6 +37,10 @@ class BreakEven:
     """By what I/O-Optimized is dearer, in dollars: provisioned compute, serverless compute, storage."""
     io_price: Fraction
     """Dollars for one I/O."""
+    rest: Fraction
+    """Dollars of the cluster's own compute and storage on the Standard bill."""
+    spent: Fraction
+    """Dollars of its own I/O on the Standard bill."""
 
     @property
     def io_spend(self) -> Fraction:
@@ -61,8 +65,7 @@ class BreakEven:
     @property
     def share(self) -> Fraction:
         """Which share of the Standard bill's compute, storage and I/O the I/O is at this point: AWS's "25 %"."""
-        rest = self.standard.section(COMPUTE) + self.standard.section(STORAGE)
-        whole = rest + self.io_spend
+        whole = self.rest + self.io_spend
         return self.io_spend / whole if whole else Fraction(0)
 
     @property
@@ -98,7 +101,14 @@ def break_even(book: PriceBook, usage: ClusterUsage, start: Number, end: Number)
         "storage": _of(usage, optimized, STORAGE, "GB-month") - _of(usage, standard, STORAGE, "GB-month"),
     }
     terms = {name: cost for name, cost in more.items() if cost}
-    return BreakEven(standard, optimized, terms, exact(book.get("io.standard").price) / MILLION)
+    return BreakEven(
+        standard,
+        optimized,
+        terms,
+        exact(book.get("io.standard").price) / MILLION,
+        rest=_of(usage, standard, COMPUTE) + _of(usage, standard, STORAGE),
+        spent=_of(usage, standard, IO),
+    )
 
 
 def threshold(compute: Number, storage: Number, premium: Number = Fraction("0.30")) -> Fraction:
@@ -116,17 +126,7 @@ def share(compute: Number, storage: Number, premium: Number = Fraction("0.30")) 
     return spend / whole if whole else Fraction(0)
 
 
-def io_spend(found: Bill, of: str) -> Fraction:
-    """Dollars of I/O that a cluster pays on a Standard bill."""
-    return sum((line.cost for line in found.lines if line.of == of and line.section == IO), Fraction(0))
-
-
-def _of(usage: ClusterUsage, found: Bill, section: str, unit: str) -> Fraction:
-    return sum(
-        (
-            line.cost
-            for line in found.lines
-            if line.of == usage.name and line.section == section and line.price.unit == unit
-        ),
-        Fraction(0),
-    )
+def _of(usage: ClusterUsage, found: Bill, section: str, unit: str = "") -> Fraction:
+    """Dollars of the cluster's own lines of a section, and of a unit."""
+    lines = (line for line in found.lines if line.of == usage.name and line.section == section)
+    return sum((line.cost for line in lines if unit in ("", line.price.unit)), Fraction(0))

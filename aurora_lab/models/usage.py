@@ -49,9 +49,15 @@ class Span:
             raise ValueError("an instance cannot end before it starts")
 
     def billed(self, start: Fraction, end: Fraction) -> Fraction:
-        """The hours that are billed of it from `start` to `end`."""
-        last = end if self.end is None else max(self.end, self.start + MINIMUM_HOURS)
-        return max(Fraction(0), min(last, end) - max(self.start, start))
+        """The hours that are billed of it from `start` to `end`.
+
+        What is missing to the minimum is billed when it ends.
+        """
+        last = end if self.end is None else min(self.end, end)
+        hours = max(Fraction(0), last - max(self.start, start))
+        if self.end is not None and start < self.end <= end:
+            hours += max(Fraction(0), MINIMUM_HOURS - (self.end - self.start))
+        return hours
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final, Protocol
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from aurora_lab.models.curves import Curve
 from aurora_lab.models.extended_support import support_on
 from aurora_lab.models.usage import ClusterUsage, Instance, Serverless, Span, Support
+from aurora_lab.region.client import RegionError
+from aurora_lab.region.clock import timestamp
 from aurora_lab.region.metrics import NAMESPACE
 
 GB: Final = 1 << 30
@@ -52,17 +56,20 @@ class CloudWatch:
         self._client = client
 
     def series(self, metric: str, dimension: str, value: str, start: datetime, end: datetime) -> Series:
-        """As MetricSource.series."""
-        found = self._client.get_metric_statistics(
-            Namespace=NAMESPACE,
-            MetricName=metric,
-            Dimensions=[{"Name": dimension, "Value": value}],
-            StartTime=start,
-            # Samples of the second that is passing are not left out.
-            EndTime=end + timedelta(seconds=1),
-            Period=1,
-            Statistics=["Average"],
-        )
+        """As MetricSource.series. Raises RegionError."""
+        try:
+            found = self._client.get_metric_statistics(
+                Namespace=NAMESPACE,
+                MetricName=metric,
+                Dimensions=[{"Name": dimension, "Value": value}],
+                StartTime=start,
+                # Samples of the second that is passing are not left out.
+                EndTime=end + timedelta(seconds=1),
+                Period=1,
+                Statistics=["Average"],
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise RegionError(f"The region's CloudWatch did not answer ({error}). See `aurora-lab logs`.") from error
         return sorted((item["Timestamp"], float(item["Average"])) for item in found["Datapoints"])
 
 
@@ -134,7 +141,7 @@ def meter(
     time = LabTime(ledger["scales"], begin)
     looked = _Looked(metrics, time, begin, gone or now)
     notes = [item for item in ledger["instances"] if item["cluster"] == note["id"]]
-    volume = looked.cluster_level("VolumeBytesUsed", note["cluster"])
+    volume = looked.level("VolumeBytesUsed", note["cluster"])
     if volume is None and bytes_now is not None:
         volume = Curve.constant(Fraction(bytes_now, GB))
         looked.assumed.append("No size of the volume was published yet: it is taken to be what it is now.")
@@ -142,7 +149,7 @@ def meter(
         name=note["cluster"],
         instances=tuple(found for item in notes if (found := _instance(item, time)).spans),
         serverless=tuple(
-            _serverless(item, looked)
+            Serverless(item["instance"], looked.capacity(item))
             for item in notes
             if any(span["class"] == SERVERLESS for span in item["spans"])
         ),
@@ -151,14 +158,14 @@ def meter(
             for at, kind in note["storage"]
         ),
         volume=volume,
-        reads=looked.rate("VolumeReadIOPs", note["cluster"]),
-        writes=looked.rate("VolumeWriteIOPs", note["cluster"]),
-        backups=looked.cluster_level("BackupRetentionPeriodStorageUsed", note["cluster"]),
+        reads=looked.rate("VolumeReadIOPs", "page reads", note["cluster"]),
+        writes=looked.rate("VolumeWriteIOPs", "log writes", note["cluster"]),
+        backups=looked.level("BackupRetentionPeriodStorageUsed", note["cluster"]),
         retention_days=note["retention_days"],
         snapshots=_snapshots(ledger, note, time, volume),
         support=((Fraction(0), _support(note, now)),),
-        not_measured=NEVER_MEASURED,
     )
+    usage = replace(usage, not_measured=(*looked.missing, *NEVER_MEASURED))
     end = time.hours(_until(ledger, note, now))
     first = max(Fraction(0), time.hours(since)) if since else Fraction(0)
     if last_hours is not None:
@@ -180,53 +187,74 @@ def _support(note: Mapping[str, Any], now: datetime) -> Support:
 
 
 class _Looked:
-    """The curves of one cluster's metrics, and what was assumed for want of samples."""
+    """The curves of one cluster's metrics; what was assumed for want of samples, and what nobody can assume."""
 
     def __init__(self, metrics: MetricSource, time: LabTime, begin: datetime, end: datetime) -> None:
         self._metrics, self._time, self._begin, self._end = metrics, time, begin, end
         self.assumed: list[str] = []
+        self.missing: list[str] = []
 
-    def cluster_level(self, metric: str, cluster: str) -> Curve | None:
+    def level(self, metric: str, cluster: str) -> Curve | None:
         """GB, from samples of bytes; the first is taken to hold from the cluster's start."""
-        samples = self._metrics.series(metric, "DBClusterIdentifier", cluster, self._begin, self._end)
-        if not samples:
+        points = [(hour, value / GB) for hour, value in self._samples(metric, "DBClusterIdentifier", cluster)]
+        if not points:
             return None
-        points = [(self._time.hours(at), Fraction(level) / GB) for at, level in samples]
-        if points[0][0] > 0:
-            points.insert(0, (Fraction(0), points[0][1]))
-            self.assumed.append(
-                f"{metric} was first seen {float(points[1][0]) * 60:.0f} lab minutes after the start, "
-                "and is taken to have been the same before."
-            )
-        return Curve.steps([*points, (self._time.hours(self._end), 0)])
+        self._assume(metric, points[0][0])
+        return Curve.steps([(Fraction(0), points[0][1]), *points, (self._time.hours(self._end), 0)])
 
-    def rate(self, metric: str, cluster: str) -> Curve | None:
+    def rate(self, metric: str, what: str, cluster: str) -> Curve | None:
         """I/Os an hour, from samples that each count those of the 5 lab minutes before (FACTS 8.33)."""
-        samples = self._metrics.series(metric, "DBClusterIdentifier", cluster, self._begin, self._end)
-        if not samples:
-            return None
         points: dict[Fraction, Fraction] = {}
-        before: Fraction | None = None
-        for at, count in samples:
-            hour = self._time.hours(at)
-            start = hour - FIVE_MINUTES if before is None else max(before, hour - FIVE_MINUTES)
-            points[start] = Fraction(count) / FIVE_MINUTES
+        before, covered = Fraction(0), Fraction(0)
+        for hour, count in self._samples(metric, "DBClusterIdentifier", cluster):
+            start = max(before, hour - FIVE_MINUTES)
+            if start < hour:
+                points[start] = count / FIVE_MINUTES
+                covered += hour - start
             points[hour] = Fraction(0)
             before = hour
+        if not points:
+            return None
+        self._miss(f"{what} of {cluster}", self._time.hours(self._end) - covered)
         return Curve.steps(points.items())
 
-    def hours(self, at: str) -> Fraction:
-        """Lab hours of a moment of the ledger."""
-        return _hour(at, self._time)
-
-    def capacity(self, instance: str) -> Curve | None:
-        """ACU of a serverless instance; nothing is assumed of the time before the first sample."""
-        samples = self._metrics.series(
-            "ServerlessDatabaseCapacity", "DBInstanceIdentifier", instance, self._begin, self._end
-        )
+    def capacity(self, note: Mapping[str, Any]) -> Curve | None:
+        """ACU of an instance while it was serverless; in each of its spans, the first sample holds from the start."""
+        name, metric = note["instance"], "ServerlessDatabaseCapacity"
+        samples = self._samples(metric, "DBInstanceIdentifier", name)
         if not samples:
             return None
-        return Curve.steps((self._time.hours(at), level) for at, level in samples)
+        points: list[tuple[Fraction, Fraction]] = []
+        for span in note["spans"]:
+            if span["class"] != SERVERLESS:
+                continue
+            start, end = (
+                _hour(span["start"], self._time),
+                _hour(span["end"] or timestamp(self._end), self._time),
+            )
+            inside = [(hour, acus) for hour, acus in samples if start <= hour < end]
+            if inside:
+                self._assume(f"{metric} of {name}", inside[0][0] - start)
+                points += [(start, inside[0][1]), *inside]
+            else:
+                self._miss(f"capacity of {name}", end - start)
+            points.append((end, Fraction(0)))
+        return Curve.steps(points)
+
+    def _samples(self, metric: str, dimension: str, value: str) -> list[tuple[Fraction, Fraction]]:
+        found = self._metrics.series(metric, dimension, value, self._begin, self._end)
+        return [(max(Fraction(0), self._time.hours(at)), Fraction(each)) for at, each in found]
+
+    def _assume(self, metric: str, late: Fraction) -> None:
+        if late > FIVE_MINUTES:
+            self.assumed.append(
+                f"{metric} was first seen {float(late) * 60:.0f} lab minutes after the start, and is taken to have "
+                "been the same before."
+            )
+
+    def _miss(self, what: str, hours: Fraction) -> None:
+        if hours > 2 * FIVE_MINUTES:
+            self.missing.append(f"{what} in {float(hours) * 60:.0f} lab minutes")
 
 
 def _cluster_note(ledger: Mapping[str, Any], cluster: str) -> Mapping[str, Any]:
@@ -248,17 +276,6 @@ def _instance(note: Mapping[str, Any], time: LabTime) -> Instance:
         if span["class"] != SERVERLESS
     ]
     return Instance(note["instance"], tuple(spans))
-
-
-def _serverless(note: Mapping[str, Any], looked: _Looked) -> Serverless:
-    """Its capacity while it was there: samples that come later are none of its own."""
-    curve = looked.capacity(note["instance"])
-    last = note["spans"][-1]
-    if curve is None or last["end"] is None:
-        return Serverless(note["instance"], curve)
-    end = looked.hours(last["end"])
-    kept = [(hour, acus) for hour, acus in curve.points if hour < end]
-    return Serverless(note["instance"], Curve.steps([*kept, (end, 0)]))
 
 
 def _snapshots(

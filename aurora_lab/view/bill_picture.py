@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from aurora_lab.models.bill import SECTIONS, Bill
-from aurora_lab.models.break_even import BreakEven, io_spend
+from aurora_lab.models.break_even import BreakEven
 from aurora_lab.models.money import shown
 from aurora_lab.view.picture import DIM, GROUND, INK, THEME
 
@@ -73,10 +73,8 @@ def _bars(bills: Sequence[Bill]) -> Iterator[str]:
 
 def _crossing(compared: BreakEven) -> Iterator[str]:
     """Standard rises with the I/Os, I/O-Optimized does not; the point is where they are the same."""
-    fixed = compared.standard.total - io_spend(compared.standard, compared.standard.title)
-    # With a global database, other Regions' I/O is in both; it stays as it is.
-    level = compared.io_optimized.total
-    spent = io_spend(compared.standard, compared.standard.title)
+    level, spent = compared.io_optimized.total, compared.spent
+    fixed = compared.standard.total - spent
     widest = max(compared.io_spend * BEYOND, spent * Fraction(11, 10))
     highest = max(fixed + widest, level) * Fraction(21, 20)
     room, base = WIDTH - LEFT - RIGHT, CHART_HEIGHT + 30.0
@@ -86,6 +84,8 @@ def _crossing(compared: BreakEven) -> Iterator[str]:
 
     yield _text(LEFT, 14, "Standard or I/O-Optimized, over the I/Os", 14, INK, bold=True)
     yield f"<path d='M{LEFT} {base - CHART_HEIGHT:g} V{base:g} H{WIDTH - RIGHT}' fill='none' stroke='{DIM}'/>"
+    # Two labels that would lie upon one another are moved apart.
+    apart = max(0.0, 15 - float((level - fixed) / highest) * CHART_HEIGHT)
     lines = ((STANDARD, "Standard", fixed, fixed + widest), (OPTIMIZED, "I/O-Optimized", level, level))
     for colour, name, first, last in lines:
         (x1, y1), (x2, y2) = at(Fraction(0), first), at(widest, last)
@@ -95,7 +95,7 @@ def _crossing(compared: BreakEven) -> Iterator[str]:
             f"{dashes}/>"
         )
         yield _text(x2 + 6, y2 + 4, name, 12, colour)
-        yield _text(LEFT - 10, y1 + 4, _money(first), 12, DIM, anchor="end")
+        yield _text(LEFT - 10, y1 + 4 + apart * (name == "Standard"), _money(first), 12, DIM, anchor="end")
     x, y = at(compared.io_spend, level)
     yield f"<circle cx='{x:.1f}' cy='{y:.1f}' r='5' fill='{INK}'/>"
     yield f"<line x1='{x:.1f}' y1='{y:.1f}' x2='{x:.1f}' y2='{base:g}' stroke='{DIM}' stroke-dasharray='2 3'/>"
