@@ -133,7 +133,11 @@ def _show(
     if plot is not None:
         from aurora_lab.view.bill_picture import bill_svg  # noqa: PLC0415 - only for a picture
 
-        plot.write_text(bill_svg(bills, compared), encoding="utf-8")
+        try:
+            plot.write_text(bill_svg(bills, compared), encoding="utf-8")
+        except OSError as error:
+            why = (error.strerror or "no reason given").lower()
+            raise LabError(f"{plot} cannot be written ({why}). Name another file.") from error
     if as_json:
         document = {**about, "bills": [each.document() for each in bills]}
         if compared is not None:
@@ -170,6 +174,9 @@ def _text(file: Path) -> str:
         raise LabError(f"{file} is a folder. Name a TOML file.") from error
     except UnicodeDecodeError as error:
         raise LabError(f"{file} is no text: it must be TOML in UTF-8.") from error
+    except OSError as error:
+        why = (error.strerror or "no reason given").lower()
+        raise LabError(f"{file} cannot be read ({why}). Name another file.") from error
 
 
 def _moment(text: str | None) -> datetime | None:

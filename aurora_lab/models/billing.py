@@ -187,14 +187,14 @@ def _beside(of: str, price: Price, amount: Fraction, instance: str) -> Line:
 
 def _volume(book: PriceBook, usage: ClusterUsage, piece: _Piece) -> Iterator[Line]:
     kind = "io-optimized" if piece.io_optimized else "standard"
-    if usage.volume is not None:
+    if usage.volume is not None and usage.volume.points:
         price = book.get(f"storage.{kind}")
         amount = quantity(usage.volume, price, piece.start, piece.end)
         yield Line(usage.name, STORAGE, f"volume{piece.label}", amount, price)
     if piece.io_optimized:
         return
     for what, rate in (("page reads", usage.reads), ("log writes", usage.writes)):
-        if rate is not None:
+        if rate is not None and rate.points:
             price = book.get("io.standard")
             yield Line(usage.name, IO, what, quantity(rate, price, piece.start, piece.end), price)
 
@@ -206,6 +206,8 @@ def _backups(book: PriceBook, usage: ClusterUsage, start: Fraction, end: Fractio
     if usage.snapshots is not None:
         curves.append(("snapshots, each in full", usage.snapshots))
     for what, curve in curves:
+        if not curve.points:
+            continue
         price = book.get("backup")
         yield Line(usage.name, BACKUP, what, quantity(curve, price, start, end), price)
 

@@ -211,6 +211,8 @@ def _capacity(value: Any, name: str) -> Curve:
         )
         for place, (hour, acu) in enumerate(value, 1)
     ]
+    if points[0][0] != 0:
+        raise PlanError(f"{name} must begin at hour 0: put [0, ACU] before its other points.")
     try:
         return Curve(tuple(points))
     except ValueError as error:

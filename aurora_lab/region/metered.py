@@ -69,7 +69,9 @@ class CloudWatch:
                 Statistics=["Average"],
             )
         except (BotoCoreError, ClientError) as error:
-            raise RegionError(f"The region's CloudWatch did not answer ({error}). See `aurora-lab logs`.") from error
+            raise RegionError(
+                f"The region's CloudWatch did not answer ({error}). See `aurora-lab logs`."
+            ) from error
         return sorted((item["Timestamp"], float(item["Average"])) for item in found["Datapoints"])
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurora_lab.models.bill import COMPUTE, IO, MONTH_HOURS, SUPPORT, Bill
@@ -258,6 +258,8 @@ GLOBAL = st.builds(
 )
 
 
+@settings(deadline=None)  # other tests may want the processor
+@settings(deadline=None)
 @given(GLOBAL, st.lists(HOURS, min_size=3, max_size=3).map(sorted))
 def test_a_bill_is_the_sum_of_the_bills_of_its_parts(usage: ClusterUsage, hours: list[Fraction]) -> None:
     start, middle, end = hours
@@ -272,6 +274,7 @@ def quantities(found: Bill) -> dict[tuple[str, ...], Fraction]:
     return {(line.of, line.section, line.what, line.price.item): line.quantity for line in found.lines}
 
 
+@settings(deadline=None)
 @given(AMOUNTS, HOURS, HOURS)
 def test_what_is_free_each_month_never_makes_parts_cheaper(
     amount: Fraction, first: Fraction, more: Fraction
@@ -283,6 +286,7 @@ def test_what_is_free_each_month_never_makes_parts_cheaper(
     assert bill(BOOK, usage, 0, end).total <= parts
 
 
+@settings(deadline=None)
 @given(
     ANY, CURVES, SPANS, st.sampled_from(["volume", "reads", "writes", "backups", "snapshots", "instances"])
 )
@@ -294,11 +298,13 @@ def test_more_usage_never_costs_less(usage: ClusterUsage, more: Curve, span: Spa
     assert bill(BOOK, larger, 0, 1000).total >= bill(BOOK, usage, 0, 1000).total
 
 
+@settings(deadline=None)
 @given(ANY, HOURS, HOURS)
 def test_a_longer_time_never_costs_less(usage: ClusterUsage, end: Fraction, more: Fraction) -> None:
     assert bill(BOOK, usage, 0, end + more).total >= bill(BOOK, usage, 0, end).total
 
 
+@settings(deadline=None)
 @given(ANY, HOURS)
 def test_nothing_costs_nothing(usage: ClusterUsage, hour: Fraction) -> None:
     assert bill(BOOK, usage, hour, hour).total == 0
@@ -307,6 +313,7 @@ def test_nothing_costs_nothing(usage: ClusterUsage, hour: Fraction) -> None:
     assert break_even(BOOK, ClusterUsage("shop"), 0, hour).driver == ""
 
 
+@settings(deadline=None)
 @given(GLOBAL, st.fractions(Fraction(1, 100), 10, max_denominator=100))
 def test_the_break_even_is_where_the_two_bills_cross(usage: ClusterUsage, factor: Fraction) -> None:
     quiet = replace(usage, reads=Curve(), writes=Curve())
@@ -319,6 +326,7 @@ def test_the_break_even_is_where_the_two_bills_cross(usage: ClusterUsage, factor
         assert there.standard.total == there.io_optimized.total
 
 
+@settings(deadline=None)
 @given(CURVES, CURVES, HOURS, HOURS)
 def test_curves_add_up(one: Curve, two: Curve, start: Fraction, length: Fraction) -> None:
     end = start + length
