@@ -259,7 +259,6 @@ GLOBAL = st.builds(
 
 
 @settings(deadline=None)  # other tests may want the processor
-@settings(deadline=None)
 @given(GLOBAL, st.lists(HOURS, min_size=3, max_size=3).map(sorted))
 def test_a_bill_is_the_sum_of_the_bills_of_its_parts(usage: ClusterUsage, hours: list[Fraction]) -> None:
     start, middle, end = hours
