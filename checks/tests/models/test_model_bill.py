@@ -227,8 +227,8 @@ def test_money_is_rounded_half_up(amount: str, text: str) -> None:
 
 # What holds of every bill.
 
-AMOUNTS = st.fractions(0, 10**6, max_denominator=1000)
-HOURS = st.fractions(0, 1000, max_denominator=60)
+AMOUNTS = st.integers(0, 10**8).map(lambda number: Fraction(number, 100))
+HOURS = st.integers(0, 60_000).map(lambda number: Fraction(number, 60))
 CURVES = st.lists(st.tuples(HOURS, AMOUNTS), max_size=4).map(Curve.steps)
 SPANS = st.builds(
     lambda start, length, size: Span(start, None if length is None else start + length, size),
