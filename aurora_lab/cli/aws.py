@@ -1,4 +1,4 @@
-"""`aws check`, `plan` and `teardown`: the optional cells' real AWS account, looked at and cleaned from a terminal."""
+"""`aws`: the optional cells' real AWS account, looked at, priced and cleaned from a terminal."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from aurora_lab.course.real_aws import ENGINE, RealAws, in_place_of_aws
 from aurora_lab.course.real_aws_plan import BUDGET, HOURS, Plan, lesson_plan
 from aurora_lab.course.real_aws_removal import SECONDS
 from aurora_lab.course.real_aws_things import EXPIRES_KEY, LESSON_KEY, TAG_KEY, TAG_VALUE, Thing
+from aurora_lab.models.price_book import PriceBookError
+from aurora_lab.models.price_list import as_toml
 
 NO_CREDENTIALS = 3
 """The exit code where AWS cannot know who is asking."""
@@ -137,6 +139,19 @@ def plan_command(lesson: str, hours: float, budget: float, **asked: Any) -> None
         "Nothing was made. To make it, run the optional cells of the lesson; to remove it, "
         f"`aurora-lab aws teardown {plan.lesson}`."
     )
+
+
+@aws_command.command("prices")
+@account_options
+def prices_command(**asked: Any) -> None:
+    """Print today's price book of a Region, from the AWS Price List: for `aurora-lab bill --prices FILE`."""
+    if asked["on_lab"]:
+        raise LabError("The lab's region has no price list: ask AWS, without --on-lab.")
+    with explained():
+        try:
+            click.echo(as_toml(open_account(asked).prices()), nl=False)
+        except PriceBookError as error:
+            raise LabError(str(error)) from error
 
 
 @aws_command.command("teardown")

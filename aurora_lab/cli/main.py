@@ -25,6 +25,7 @@ COMMANDS = {
         "Break a storage node, an AZ, an instance or a network on purpose, and bring it back.",
     ),
     "lag": ("faults", "Show or set how far readers are behind their writer."),
+    "bill": ("billing", "Price what a cluster has done, or a plan: Standard, I/O-Optimized, RDS and DSQL."),
     "logs": ("logs", "Show the region's log, or the log of an instance's server."),
     "env": ("connect", "Print shell lines that lead AWS clients and psql to the region."),
     "psql": ("connect", "Connect to a cluster with psql."),

@@ -25,11 +25,16 @@ from aurora_lab.course.real_aws_things import (
     TAG_VALUE,
     Thing,
 )
+from aurora_lab.models.price_book import PriceBook, price_book
+from aurora_lab.models.price_list import book_from_price_list
 from aurora_lab.region.home import RegionInfo
 
 ENGINE = "aurora-postgresql"
 LAB_PAUSE_SECONDS = 0.2
 """Between two looks at the lab's region, which takes no minutes."""
+PRICING = "pricing"
+PRICE_LIST_REGION = "us-east-1"
+"""Where the prices of every Region are asked for."""
 ASK = 'lab.use_real_aws("PROFILE"), with a profile of your own'
 
 
@@ -116,6 +121,15 @@ class RealAws:
             )
         return str(found[0]["EngineVersion"])
 
+    def prices(self) -> PriceBook:
+        """Today's prices of this Region, as the AWS Price List says them. Raises RealAwsError, PriceBookError."""
+        with in_one_sentence():
+            client = self._client(PRICING)
+            filters = [{"Type": "TERM_MATCH", "Field": "regionCode", "Value": self.region}]
+            pages = client.get_paginator("get_products").paginate(ServiceCode="AmazonRDS", Filters=filters)
+            products = [text for page in pages for text in page["PriceList"]]
+        return book_from_price_list(products, self.region, price_book())
+
     def leftovers(self, lesson: str | None = None) -> list[Thing]:
         """All that carries our tag, of a lesson or of all. Raises RealAwsError."""
         return self._removal().find(lesson)
@@ -133,7 +147,8 @@ class RealAws:
 
     def _client(self, service: str) -> Any:
         with in_one_sentence():
-            return self._session.client(service, endpoint_url=self._endpoint_url)
+            region = PRICE_LIST_REGION if service == PRICING else None
+            return self._session.client(service, region_name=region, endpoint_url=self._endpoint_url)
 
 
 def in_place_of_aws(info: RegionInfo, **settings: Any) -> RealAws:

@@ -26,6 +26,7 @@ from aurora_lab.region.databases import is_database, servers_of
 from aurora_lab.region.home import Home
 from aurora_lab.region.identity import Identity, load_identity
 from aurora_lab.region.journal import Journal, NotingResolver
+from aurora_lab.region.ledger import Ledger
 from aurora_lab.region.lifecycle import next_step
 from aurora_lab.region.metrics import Metrics
 from aurora_lab.region.ports import ADDRESSES_TRIED, free_server_port, is_free, router_address
@@ -89,6 +90,7 @@ class Region:
         self.store = Store(home.state)
         self.identity: Identity = load_identity(self.store)
         self.clock = LabClock(scale)
+        self.ledger = Ledger(self.store)
         self.changed = threading.Condition()
         self.template = Template(runtime, templates or home.data / "template")
         self.spares = Spares(self.template) if templates is None else None
@@ -247,6 +249,7 @@ class Region:
         """Take up the clusters of the state file, end servers that belong to none, and listen."""
         self.template.ensure()
         self._end_strays()
+        self.ledger.begin(self.clock.scale)
         kept = self.store.get("Region", "router")
         preferred = (kept["host"], kept["port"]) if kept else None
         self._listen(preferred)
@@ -288,6 +291,7 @@ class Region:
             self.spares.close()
         self.router.close()
         self.runtime.close()
+        self.ledger.clock(0)
         self.store.close()
 
     def forget(self, resource_id: str) -> None:

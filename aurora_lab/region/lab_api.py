@@ -65,6 +65,7 @@ class LabApi:
                 "status": self.status,
                 "live": self._live.look,
                 "events": self._region.store.events,
+                "ledger": self._region.ledger.show,
                 "connections": lambda: self.connections(request.args.get("host")),
             }
             if name in looks:
@@ -127,6 +128,7 @@ class LabApi:
             self._region.clock.scale = float(body.get("scale", ""))
         except (TypeError, ValueError) as error:
             raise LabError("The scale of the lab clock must be a number from 0.1 to 1000.") from error
+        self._region.ledger.clock(self._region.clock.scale)
         return {"scale": self._region.clock.scale}
 
     def _replica_lag(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 Document = dict[str, Any]
+Watcher = Callable[[str, Document | None], None]
+"""Is told the id of a document, and what it is now; None: it was deleted."""
 
 SCHEMA_VERSION = 1
 
@@ -42,6 +44,7 @@ class Store:
         self.path = path
         self._lock = threading.RLock()
         self._depth = 0
+        self._watchers: dict[str, Watcher] = {}
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -102,9 +105,13 @@ class Store:
             ).fetchall()
         return [json.loads(row[0]) for row in rows]
 
+    def watch(self, kind: str, watcher: Watcher) -> None:
+        """Call `watcher` in the transaction of each change of a document of this kind."""
+        self._watchers[kind] = watcher
+
     def put(self, kind: str, id: str, document: Document) -> None:
         """Write a document; it replaces one of the same kind and id."""
-        with self._lock:
+        with self._watched(kind, id, document):
             self._db.execute(
                 "INSERT INTO resource VALUES (?, ?, ?) "
                 "ON CONFLICT (kind, id) DO UPDATE SET document = excluded.document",
@@ -113,8 +120,19 @@ class Store:
 
     def delete(self, kind: str, id: str) -> None:
         """Remove a document; nothing happens where there is none."""
-        with self._lock:
+        with self._watched(kind, id, None):
             self._db.execute("DELETE FROM resource WHERE kind = ? AND id = ?", (kind, id))
+
+    @contextmanager
+    def _watched(self, kind: str, id: str, document: Document | None) -> Iterator[None]:
+        watcher = self._watchers.get(kind)
+        if watcher is None:
+            with self._lock:
+                yield
+            return
+        with self.transaction():
+            yield
+            watcher(id, document)
 
     def add_event(self, at: str, document: Document) -> None:
         """Append to the event log. `at` is an ISO 8601 time in UTC."""

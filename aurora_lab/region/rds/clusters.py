@@ -292,7 +292,6 @@ def _rename(region: Region, cluster: Document, new: str) -> Document:
         raise fault("DBClusterAlreadyExistsFault", "DB Cluster already exists")
     label = (region.dns_id, region.name)
     tags = region.store.get("Tags", cluster["DBClusterArn"])
-    region.store.delete("DBCluster", old)
     region.store.delete("Tags", cluster["DBClusterArn"])
     cluster.update(
         DBClusterIdentifier=identifier,
@@ -300,7 +299,9 @@ def _rename(region: Region, cluster: Document, new: str) -> Document:
         Endpoint=names.cluster_endpoint(identifier, *label),
         ReaderEndpoint=names.reader_endpoint(identifier, *label),
     )
+    # The new name first: so the ledger sees one cluster that goes on.
     region.store.put("DBCluster", identifier, cluster)
+    region.store.delete("DBCluster", old)
     if tags:
         region.store.put("Tags", cluster["DBClusterArn"], tags)
     for kind, key in (

@@ -255,11 +255,12 @@ def apply_pending(region: Region, instance: Document) -> Document:
         return instance
     tags = region.store.get("Tags", instance["DBInstanceArn"])
     region.store.delete("Tags", instance["DBInstanceArn"])
-    region.store.delete("DBInstance", old)
     instance["DBInstanceIdentifier"] = new
     instance["DBInstanceArn"] = region.arn("db", new)
     instance["Endpoint"]["Address"] = names.instance_endpoint(new, region.dns_id, region.name)
+    # The new name first: so the ledger sees one instance that goes on.
     region.store.put("DBInstance", new, instance)
+    region.store.delete("DBInstance", old)
     if tags:
         region.store.put("Tags", instance["DBInstanceArn"], tags)
     cluster = get_cluster(region, instance["DBClusterIdentifier"])

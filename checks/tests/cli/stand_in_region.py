@@ -83,6 +83,7 @@ class StandIn:
         self.clusters: list[dict[str, Any]] = []
         self.databases: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
+        self.ledger: dict[str, Any] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def answer(self, name: str, body: dict[str, Any] | None) -> Any:
@@ -90,8 +91,8 @@ class StandIn:
         if body is not None:
             self.calls.append((name, body))
             return body
-        if name == "events":
-            return self.events
+        if name in ("events", "ledger"):
+            return getattr(self, name)
         return {
             "region": "us-west-2",
             "version": "0.1.0",

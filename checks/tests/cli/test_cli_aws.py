@@ -53,7 +53,9 @@ def failed(result: click.testing.Result) -> str:
 
 
 @pytest.mark.parametrize("lab", [True, False], ids=["in a shell of the lab", "in one's own"])
-@pytest.mark.parametrize("command", [("check",), ("plan", "05"), ("teardown",), ("teardown", "05", "--yes")])
+@pytest.mark.parametrize(
+    "command", [("check",), ("plan", "05"), ("prices",), ("teardown",), ("teardown", "05", "--yes")]
+)
 def test_without_credentials_there_is_one_line_and_nothing_is_sent(
     command: tuple[str, ...], lab: bool, run: Run, tmp_path: Path, tried: list[str]
 ) -> None:
@@ -119,6 +121,7 @@ def test_plan_says_the_price_before_it_needs_an_account(run: Run) -> None:
         (("check", "--region", "us-west2"), "did you mean 'us-west-2'?"),
         (("check", "--profile", "nobody"), "nobody"),
         (("check", "--on-lab"), "The region is not running."),
+        (("prices", "--on-lab"), "The lab's region has no price list"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_sent(
@@ -158,3 +161,49 @@ def test_what_aws_refuses_is_one_sentence(
     result = run("aws", "check")
     assert result.exit_code == exit_code
     assert says in failed(result)
+
+
+def pricing(monkeypatch: pytest.MonkeyPatch) -> Stubber:
+    """What the price list answers the command. Nothing is sent."""
+    account = RealAws(boto3.Session("key", "secret", region_name="us-east-1"))
+    client = boto3.client("pricing", "us-east-1", aws_access_key_id="key", aws_secret_access_key="secret")
+    account.__dict__["_client"] = {"pricing": client}.__getitem__
+    monkeypatch.setattr(commands, "open_account", lambda _asked: account)
+    return Stubber(client)
+
+
+def test_todays_prices_are_a_book_for_bill(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    attributes = {"usagetype": "Aurora:ServerlessV2Usage", "databaseEngine": "Aurora PostgreSQL"}
+    dimension = {"unit": "ACU-Hr", "beginRange": "0", "pricePerUnit": {"USD": "0.2000000000"}}
+    product = {
+        "product": {"attributes": attributes},
+        "terms": {"OnDemand": {"term": {"priceDimensions": {"rate": dimension}}}},
+        "publicationDate": "2026-12-01T00:00:00Z",
+    }
+    asked = {
+        "ServiceCode": "AmazonRDS",
+        "Filters": [{"Type": "TERM_MATCH", "Field": "regionCode", "Value": "us-east-1"}],
+    }
+    with pricing(monkeypatch) as stub:
+        stub.add_response("get_products", {"PriceList": [], "NextToken": "more"}, asked)
+        stub.add_response(
+            "get_products", {"PriceList": [json.dumps(product)]}, {**asked, "NextToken": "more"}
+        )
+        printed = run("aws", "prices")
+        stub.assert_no_pending_responses()
+    assert printed.exit_code == 0
+    book, plan = tmp_path / "prices.toml", tmp_path / "plan.toml"
+    book.write_text(printed.stdout)
+    plan.write_text("[cluster]\nserverless = [ { acu = 0.5 } ]")
+    (bill,) = json.loads(run("bill", "--config", str(plan), "--prices", str(book), "--json").stdout)["bills"]
+    assert (bill["total"], bill["lines"][0]["date"]) == ("73.00", "2026-12-01")
+
+
+@pytest.mark.parametrize("products", [[], ["{"]])
+def test_a_price_list_without_prices_is_one_sentence(
+    products: list[str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pricing(monkeypatch) as stub:
+        stub.add_response("get_products", {"PriceList": products})
+        result = run("aws", "prices")
+    assert "price list" in failed(result)
