@@ -4,7 +4,7 @@ A cell says it in its first line, and `aurora-lab aws plan` reads it there:
 
     %%real_aws 02 | 1 RDS Multi-AZ db.t4g.medium 20 GB | 2 Aurora db.t4g.medium
 
-Each price is a figure of the fact table (section 8); its date is that row's.
+Each price is one of the price book's; its date is that of its row in the fact table (section 8).
 """
 
 from __future__ import annotations
@@ -14,37 +14,34 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from aurora_lab.course.facts import Fact, facts
 from aurora_lab.course.real_account import REGION, RealAwsError
+from aurora_lab.models.bill import MONTH_HOURS
+from aurora_lab.models.price_book import price_book
 
 MAGIC = "%%real_aws"
 BUDGET = 3.0
 """Dollars that a lesson may cost until it expires, unless the learner says otherwise."""
 HOURS = 2.0
 """After how long what was made counts as forgotten."""
-MONTH = 730.0
-"""Hours, as AWS counts a month's storage (FACTS section 8)."""
 FORM = "`NN | 2 Aurora db.t4g.medium | 1 RDS Multi-AZ db.t4g.medium 20 GB`"
 
-AURORA: Final[Mapping[str, tuple[float, str]]] = {
-    "db.t4g.medium": (0.073, "8.13"),
-    "db.t4g.large": (0.146, "8.13"),
-    "db.t3.medium": (0.082, "8.14"),
-    "db.r5.large": (0.29, "8.15"),
-    "db.r6g.large": (0.26, "8.16"),
-    "db.r7g.large": (0.276, "8.17"),
-    "db.r8g.large": (0.276, "8.18"),
-}
+
+def _hourly(family: str) -> Mapping[str, tuple[float, str]]:
+    found = {item.removeprefix(f"{family}."): price for item, price in price_book().prices.items()}
+    return MappingProxyType(
+        {size: (float(price.price), price.fact) for size, price in found.items() if size.startswith("db.")}
+    )
+
+
+AURORA: Final = _hourly("instance")
 """Dollars an hour of an instance (Aurora Standard, us-east-1), and the row that says so."""
-RDS: Final[Mapping[str, tuple[float, str]]] = {
-    "db.t4g.medium": (0.065, "8.22"),
-    "db.m6g.large": (0.159, "8.22"),
-    "db.r6g.large": (0.225, "8.22"),
-}
+RDS: Final = _hourly("rds")
 """The same of RDS for PostgreSQL, Single-AZ. Multi-AZ is twice that (FACTS 4.17, 8.22)."""
-RDS_STORAGE = (0.115, "8.23")
+RDS_STORAGE: Final = (float(price_book().get("rds.gp3").price), price_book().get("rds.gp3").fact)
 """Dollars a GB-month of gp3, Single-AZ; Multi-AZ is twice that (FACTS 8.23)."""
 BY_USE = ("8.1", "8.4")
 """Aurora's storage and I/O, which no plan can know."""
@@ -72,7 +69,7 @@ class Item:
         if self.product == "Aurora":
             return self.count * AURORA[self.size][0]
         machines = self.count * (2 if self.product == "RDS Multi-AZ" else 1)
-        return machines * (RDS[self.size][0] + self.gigabytes * RDS_STORAGE[0] / MONTH)
+        return machines * (RDS[self.size][0] + self.gigabytes * RDS_STORAGE[0] / MONTH_HOURS)
 
     @property
     def rows(self) -> list[str]:
