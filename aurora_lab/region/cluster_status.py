@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aurora_lab.cluster.quorum import VolumeStatus
 from aurora_lab.cluster.types import Measurement, NotReachableError
 from aurora_lab.region.faults import zone_of
+from aurora_lab.region.meters import billed_io
 from aurora_lab.region.rds.cluster_documents import members
 from aurora_lab.region.store import Document
 from aurora_lab.region.worker import ClusterWorker
@@ -104,8 +105,11 @@ def _volume(region: Region, worker: ClusterWorker, gauge: Gauge) -> dict[str, An
     if volume is None:
         return None
     used, counted_to = worker.plane.watch.bytes_used()
+    billed = billed_io(region, worker.resource_id)
     return {
         "bytes_used": used,
+        "billed_reads": billed["reads"],
+        "billed_writes": billed["writes"],
         "bytes_counted_to": counted_to,
         "epoch": volume.epoch,
         "write_quorum": volume.write_quorum,

@@ -74,6 +74,7 @@ def delete_cluster(worker: ClusterWorker, cluster: Document) -> bool:
                 store.delete("Tags", endpoint["DBClusterEndpointArn"])
         store.delete("DBCluster", identifier)
         store.delete("Tags", cluster["DBClusterArn"])
+        store.delete("BilledIO", resource)
         if retained is None:
             forget_backup(store, resource)
         else:

@@ -36,6 +36,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ from aurora_lab.cluster.plane import ClusterPlane
 from aurora_lab.cluster.quorum import NoReadQuorumError
 from aurora_lab.cluster.types import InstanceSpec, Measurement, NotReachableError, TopologyRow
 from aurora_lab.region.background import Background
+from aurora_lab.region.meters import SAMPLE_LAB_SECONDS, Meters
 from aurora_lab.region.rds.parameters import effective_parameters
 from aurora_lab.region.restorable import earliest_moment
 from aurora_lab.region.store import Document
@@ -56,8 +58,6 @@ MEASURE_SECONDS = 1.0
 """Real seconds between two measurements of every instance."""
 COUNT_SECONDS = 2.0
 """Real seconds between two counts of a volume's bytes."""
-SAMPLE_LAB_SECONDS = 60.0
-"""Between two samples of a metric of the volume."""
 RETRY_SECONDS = 1.0
 """Real seconds before a failed step is tried again."""
 UNRESPONSIVE_LAB_SECONDS = 30.0
@@ -109,6 +109,7 @@ class ClusterWorker(threading.Thread):
         self._next_step = next_step
         self.plane: ClusterPlane = region.plane(resource_id)
         self.measurements: dict[str, Measurement] = {}
+        self.meters = Meters(region, resource_id)
         self.started: set[str] = set()
         """Resource ids of the servers that this worker has started or taken over."""
         self._serving: frozenset[str] = frozenset()
@@ -284,8 +285,8 @@ class ClusterWorker(threading.Thread):
             if monotonic() >= self._next_sample:
                 self._next_sample = monotonic() + self.region.clock.real(SAMPLE_LAB_SECONDS)
                 used, _ = self.plane.watch.bytes_used()
-                identifier = cluster["DBClusterIdentifier"]
-                self.region.metrics.note("VolumeBytesUsed", used, "Bytes", DBClusterIdentifier=identifier)
+                about = {"DBClusterIdentifier": cluster["DBClusterIdentifier"]}
+                self.region.metrics.note("VolumeBytesUsed", used, "Bytes", about)
 
     def watch(self, resource_id: str) -> None:
         """Wake when this instance's server ends."""
@@ -317,20 +318,28 @@ class ClusterWorker(threading.Thread):
         if monotonic() < self._next_measurement:
             return
         cluster = self.cluster()
-        for instance in self.instances(cluster) if cluster else []:
+        instances = self.instances(cluster) if cluster else []
+        thorough = self.meters.due()
+        for instance in instances:
             resource = instance["DbiResourceId"]
             if instance["DBInstanceStatus"] != "available" or not self.plane.running(resource):
                 continue
             try:
-                self.measurements[resource] = self.plane.measure(resource, brief=True)
+                found = self.plane.measure(resource, brief=not thorough)
+                if thorough:
+                    self.meters.measured(resource, found)
+                # Without what is not measured each time: it would come and go in what is shown.
+                self.measurements[resource] = replace(found, connections=0, memory=0)
             except NotReachableError:
                 self._silent_since.setdefault(resource, monotonic())
                 self.set_serving(resource, False)
             else:
                 self._silent_since.pop(resource, None)
                 self.set_serving(resource, True)
-        if cluster is not None and len(self.measurements) > 1:
-            self.publish(cluster)
+        if cluster is not None:
+            self.meters.sample(cluster, instances)
+            if len(self.measurements) > 1:
+                self.publish(cluster)
         self.look_after_volume()
         self._next_measurement = monotonic() + MEASURE_SECONDS
 

@@ -100,6 +100,10 @@ class Server(Protocol):
         """Bytes of memory that the server's processes take (their proportional share)."""
         ...
 
+    def cpu_seconds(self) -> float:
+        """Seconds of CPU that the server's processes have used since it started, also those that have ended."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramSpec:
