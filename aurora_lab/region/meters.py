@@ -25,6 +25,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from aurora_lab.cluster.types import Measurement
 from aurora_lab.models.billed_io import write_units
+from aurora_lab.models.serverless import VCPUS_PER_ACU
+from aurora_lab.region.pauses import asleep
+from aurora_lab.region.rds.orderable import is_serverless
 from aurora_lab.region.rds.parameter_effects import host_of
 from aurora_lab.region.store import Document
 
@@ -40,7 +43,7 @@ IO_LAB_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Used:
     """What an instance has used since it was measured before."""
 
     vcpus: float
@@ -66,13 +69,13 @@ class Meters:
         """Whether the next pass is to measure everything."""
         return monotonic() >= self._next
 
-    def measured(self, resource: str, found: Measurement) -> Load:
+    def measured(self, resource: str, found: Measurement) -> Used:
         """Take a full measurement up; what the instance has used since the one before."""
         now = monotonic()
         at, before = self._before.get(resource, (now, found))
         self._before[resource] = (now, found)
         self._fresh.add(resource)
-        return _load(now - at, before, found)
+        return _used(now - at, before, found)
 
     def sample(self, cluster: Document, instances: list[Document]) -> None:
         """Once in a lab minute, tell CloudWatch of everything that was measured just now."""
@@ -84,7 +87,10 @@ class Meters:
         self._before = {name: kept for name, kept in self._before.items() if name in self._fresh}
         self._fresh.clear()
         for instance in instances:
-            if instance["DbiResourceId"] in self._before and "DBInstanceIdentifier" in instance:
+            if asleep(instance):
+                for name, unit in (("CPUUtilization", "Percent"), ("DatabaseConnections", "Count")):
+                    self._region.metrics.note(name, 0.0, unit, *about_instance(cluster, instance), at=at)
+            elif instance["DbiResourceId"] in self._before and "DBInstanceIdentifier" in instance:
                 self._sample_instance(cluster, instance, at)
         self._noted = dict(self._before)
         if "DBClusterIdentifier" in cluster:
@@ -94,10 +100,10 @@ class Meters:
         resource = instance["DbiResourceId"]
         now, found = self._before[resource]
         since, before = self._noted.get(resource, (now, found))
-        load = _load(now - since, before, found)
+        used = _used(now - since, before, found)
         note, about = self._region.metrics.note, about_instance(cluster, instance)
-        if load.seconds:
-            share = min(100.0, 100 * load.vcpus / vcpus_of(cluster, instance))
+        if used.seconds:
+            share = min(100.0, 100 * used.vcpus / vcpus_of(cluster, instance))
             note("CPUUtilization", share, "Percent", *about, at=at)
         note("DatabaseConnections", found.connections, "Count", *about, at=at)
         if found.lag_ms is not None and "DBClusterIdentifier" in cluster:
@@ -145,14 +151,17 @@ def about_instance(cluster: Document, instance: Document) -> list[dict[str, str]
     return about
 
 
-def vcpus_of(cluster: Document, instance: Document) -> int:
+def vcpus_of(cluster: Document, instance: Document) -> float:
     """The vCPUs of an instance's class (serverless: of its maximum), but no more than the machine has."""
-    return min(host_of(cluster, instance).vcpus, os.cpu_count() or 1)
+    vcpus: float = host_of(cluster, instance).vcpus
+    if is_serverless(instance):
+        vcpus = cluster["ServerlessV2ScalingConfiguration"]["MaxCapacity"] * VCPUS_PER_ACU
+    return min(vcpus, os.cpu_count() or 1)
 
 
-def _load(seconds: float, before: Measurement, found: Measurement) -> Load:
-    (used,) = _since([before.cpu_seconds], [found.cpu_seconds])
-    return Load(used / seconds if seconds else 0.0, seconds)
+def _used(seconds: float, before: Measurement, found: Measurement) -> Used:
+    (cpu,) = _since([before.cpu_seconds], [found.cpu_seconds])
+    return Used(cpu / seconds if seconds else 0.0, seconds)
 
 
 def _since(before: Sequence[N], now: Sequence[N]) -> list[N]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,6 +23,36 @@ KEPT_METRICS = 2000
 Dimensions = tuple[tuple[str, str], ...]
 
 
+@dataclass(slots=True)
+class Spread:
+    """Several values of one metric in one lab minute, one a second, as CloudWatch's statistic sets have them."""
+
+    total: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    count: int = 0
+
+    @property
+    def average(self) -> float:
+        """Raises ZeroDivisionError where there is none."""
+        return self.total / self.count
+
+    def add(self, value: float, changes: Sequence[tuple[int, float]], seconds: int) -> None:
+        """The value was `value`, then what `changes` say: from which second on, and what; for `seconds` in all."""
+        since = 1
+        for second, later in (*changes, (seconds + 1, value)):
+            if second > since:
+                self.low = min(self.low, value) if self.count else value
+                self.high = max(self.high, value) if self.count else value
+                self.total += value * (second - since)
+                self.count += second - since
+            value, since = later, second
+
+    def times(self, factor: float) -> Spread:
+        """The same in another unit."""
+        return Spread(self.total * factor, self.low * factor, self.high * factor, self.count)
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One value of one metric at one moment."""
@@ -34,6 +64,8 @@ class Sample:
     unit: str
     """CloudWatch's word: Bytes, Count, Milliseconds …"""
     at: datetime
+    spread: Spread | None = None
+    """Where it stands for several values: these. `value` is their average then."""
 
 
 class Metrics:
@@ -45,11 +77,17 @@ class Metrics:
         self._newest: dict[tuple[str, Dimensions], deque[Sample]] = {}
 
     def note(
-        self, name: str, value: float, unit: str, *about: Mapping[str, str], at: datetime | None = None
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        *about: Mapping[str, str],
+        at: datetime | None = None,
+        spread: Spread | None = None,
     ) -> None:
         """Add a sample of now (or of `at`) under each of the given sets of dimensions."""
         sets = tuple(_sorted(each) for each in about)
-        sample = Sample(name, sets, value, unit, at or datetime.now(UTC))
+        sample = Sample(name, sets, value, unit, at or datetime.now(UTC), spread)
         with self._lock:
             self._waiting.append(sample)
             for each in sets:

@@ -104,6 +104,10 @@ class Server(Protocol):
         """Seconds of CPU that the server's processes have used since it started, also those that have ended."""
         ...
 
+    def limit(self, cpus: float, memory: int) -> bool:
+        """Let it have no more than so many CPUs and bytes of memory from now on; False where that cannot be."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramSpec:

@@ -14,6 +14,8 @@ from aurora_lab.runtime.logs import HOST
 
 _STOP_SIGNALS = {"smart": "SIGTERM", "fast": "SIGINT", "immediate": "SIGQUIT"}
 _REMOVAL_SECONDS = 10.0
+CPU_PERIOD = 100_000
+"""Microseconds: the engine's default."""
 NANOSECONDS = 1e9
 """In a second: the engine counts CPU in them."""
 
@@ -124,6 +126,24 @@ class ContainerServer:
             return processes.cpu_seconds(processes.workers(main))
         used = self._figures().get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)
         return int(used) / NANOSECONDS
+
+    def limit(self, cpus: float, memory: int) -> bool:
+        """Let the container have no more than so many CPUs and bytes of memory; False where it is refused.
+
+        Raises RuntimeUnavailableError.
+        """
+        with engine.answering():
+            try:
+                self._client.api.update_container(
+                    self.identifier,
+                    cpu_period=CPU_PERIOD,
+                    cpu_quota=round(cpus * CPU_PERIOD),
+                    mem_limit=memory,
+                    memswap_limit=memory,
+                )
+            except engine.RefusedError:  # it has ended, or this engine cannot limit one that runs
+                return False
+        return True
 
     def _main(self) -> psutil.Process | None:
         """The server's main process, where the engine's processes are this machine's and in sight."""

@@ -104,6 +104,10 @@ class EmbeddedServer:
         """Seconds of CPU that the server's processes have used since it started, also those that have ended."""
         return processes.cpu_seconds(processes.workers(self._main))
 
+    def limit(self, cpus: float, memory: int) -> bool:  # noqa: ARG002
+        """No: a process of this machine gets what there is."""
+        return False
+
 
 class EmbeddedRuntime(files.ServerFiles):
     """Runs servers and tools as processes of this machine, never as root: root drops to `nobody`."""

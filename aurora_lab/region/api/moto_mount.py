@@ -74,8 +74,8 @@ class MotoMount:
                 "MetricName": sample.name,
                 "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions],
                 "Timestamp": sample.at.replace(tzinfo=None),  # moto's are in UTC and do not say so
-                "Value": sample.value,
                 "Unit": sample.unit,
+                **_values(sample),
             }
             for sample in samples
             for dimensions in sample.about
@@ -88,6 +88,18 @@ class MotoMount:
             module = importlib.import_module("moto.moto_server.werkzeug_app")
             self._apps[service] = module.create_backend_app(service)
         return self._apps[service]
+
+
+def _values(sample: Sample) -> dict[str, Any]:
+    if (spread := sample.spread) is None:
+        return {"Value": sample.value}
+    figures = {
+        "Sum": spread.total,
+        "Minimum": spread.low,
+        "Maximum": spread.high,
+        "SampleCount": spread.count,
+    }
+    return {"StatisticValues": figures}
 
 
 def _call(app: WSGIApplication, environ: WSGIEnvironment) -> HttpResponse:
