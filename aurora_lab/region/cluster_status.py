@@ -149,7 +149,13 @@ def _instance(region: Region, gauge: Gauge, cluster: Document, instance: Documen
         "endpoint": endpoint,
         "leads_to": leads_to(region, endpoint) if endpoint else [],
         "server_port": instance["_lab"]["port"],
-        "server": "frozen" if frozen else "running" if running else "paused" if asleep(instance) else "stopped",
+        "server": "frozen"
+        if frozen
+        else "running"
+        if running
+        else "paused"
+        if asleep(instance)
+        else "stopped",
         **({"serverless": _serverless(worker, cluster, instance)} if is_serverless(instance) else {}),
         **gauge.measured(worker, resource, identifier, running, frozen),
     }

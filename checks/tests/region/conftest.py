@@ -9,7 +9,7 @@ import pytest
 
 from aurora_lab.runtime.base import RuntimeUnavailableError
 from aurora_lab.runtime.select import choose
-from local_region import LocalRegion, delete_clusters, delete_databases, local_region
+from local_region import QUICK, LocalRegion, delete_clusters, delete_databases, local_region
 
 
 @pytest.hookimpl(wrapper=True)
@@ -57,6 +57,20 @@ def containers_region(_containers_region: LocalRegion) -> Iterator[LocalRegion]:
     yield _containers_region
     delete_clusters(_containers_region)
     delete_databases(_containers_region)
+
+
+@pytest.fixture(scope="session")
+def _quick_region() -> Iterator[LocalRegion]:
+    """A region whose clock makes five minutes a second, shared by all tests of a run."""
+    with local_region("embedded", scale=QUICK) as region:
+        yield region
+
+
+@pytest.fixture
+def quick(_quick_region: LocalRegion) -> Iterator[LocalRegion]:
+    """The region in which five minutes take a second; what a test leaves in it is removed."""
+    yield _quick_region
+    delete_clusters(_quick_region)
 
 
 @pytest.fixture(params=["embedded", pytest.param("containers", marks=pytest.mark.containers)])

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from aurora_lab.region import client
-from local_region import LocalRegion, delete_clusters, eventually, local_region
-
-
-@pytest.fixture(scope="module")
-def _quick_region() -> Iterator[LocalRegion]:
-    with local_region("embedded", scale=300.0) as region:
-        yield region
-
-
-@pytest.fixture
-def quick(_quick_region: LocalRegion) -> Iterator[LocalRegion]:
-    """A region in which five minutes take a second."""
-    yield _quick_region
-    delete_clusters(_quick_region)
+from local_region import LocalRegion, eventually
 
 
 def points(region: LocalRegion, metric: str, statistic: str, **dimensions: str) -> list[float]:
