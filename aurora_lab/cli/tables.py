@@ -13,6 +13,8 @@ from aurora_lab.view.words import position
 
 WIDE = 100
 """Characters a line from which on every column is shown."""
+NUMBERS = frozenset({"tier", "ACUs", "lag", "memory"})
+"""Columns with figures."""
 GOOD = frozenset({"available", "running", "synchronous", "in-sync"})
 BAD = frozenset(
     {
@@ -125,14 +127,16 @@ def _instances(instances: list[Mapping[str, Any]], wide: bool) -> Table:
         ("AZ", lambda item: str(item.get("az") or "-")),
         ("tier", lambda item: str(item.get("tier", "-"))),
         ("class", lambda item: str(item.get("class") or "-")),
-        ("server", lambda item: _status(item.get("server"))),
+        ("server", _server),
         ("lag", _lag),
         ("memory", lambda item: megabytes(item.get("memory_bytes"))),
     ]
+    if any(item.get("serverless") for item in instances):
+        columns.insert(-2, ("ACUs", _acus))
     shown = [column for column in columns if wide or column[0] not in ("AZ", "class")]
     table = Table(box=None, padding=(0, 0, 0, 2), header_style="dim")
     for heading, _ in shown:
-        table.add_column(heading, justify="right" if heading in ("tier", "lag", "memory") else "left")
+        table.add_column(heading, justify="right" if heading in NUMBERS else "left")
         table.columns[-1].overflow = "fold"
     for item in instances:
         table.add_row(*(cell(item) for _, cell in shown))
@@ -174,6 +178,18 @@ def _database_row(table: Table, item: Mapping[str, Any], name: str, role: str, s
 def _status(word: object) -> Text:
     style = "green" if word in GOOD else "red" if word in BAD else "yellow"
     return Text(str(word), style=style)
+
+
+def _server(instance: Mapping[str, Any]) -> Text:
+    """A serverless instance that is paused is as it should be."""
+    pause = (instance.get("serverless") or {}).get("pause")
+    return Text(str(pause), "yellow") if pause else _status(instance.get("server"))
+
+
+def _acus(instance: Mapping[str, Any]) -> str:
+    """What a serverless instance has, and what of."""
+    found = instance.get("serverless")
+    return f"{found['acus'] or 0:g} of {found['max']:g}" if found else "-"
 
 
 def _lag(instance: Mapping[str, Any]) -> str:

@@ -17,9 +17,15 @@ _MEASURE = """
             - '0/0')::bigint
     FROM (SELECT pg_is_in_recovery() AS reader) AS r
 """
-_CONNECTIONS = """
-    SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> 'rdsadmin'
+_COUNTS = """
+    SELECT (SELECT count(*) FROM pg_stat_activity
+            WHERE backend_type = 'client backend' AND usename <> 'rdsadmin'),
+           (SELECT coalesce(sum(blks_read), 0)::bigint FROM pg_stat_database WHERE datname <> 'rdsadmin'),
+           {writes}, wal_bytes::bigint
+    FROM pg_stat_wal
 """
+_LOG_WRITES = "wal_write"
+_LOG_WRITES_SINCE_18 = "(SELECT coalesce(sum(writes), 0)::bigint FROM pg_stat_io WHERE object = 'wal')"
 
 
 class Lag:
@@ -54,6 +60,9 @@ def measure(servers: Servers, lag: Lag, name: str, brief: bool) -> Measurement:
     if brief:
         return Measurement(reader, lsn, behind, 0, 0)
     # The memory first: counting connections makes the administrator's own larger.
-    memory = server.memory()
-    ((connections,),) = servers.sessions.rows(name, _CONNECTIONS, seconds=MEASURE_SECONDS)
-    return Measurement(reader, lsn, behind, connections, memory)
+    memory, cpu = server.memory(), server.cpu_seconds()
+    writes = _LOG_WRITES if servers.template.facts().major < 18 else _LOG_WRITES_SINCE_18
+    ((connections, pages, log_writes, log_bytes),) = servers.sessions.rows(
+        name, _COUNTS.format(writes=writes), seconds=MEASURE_SECONDS
+    )
+    return Measurement(reader, lsn, behind, connections, memory, cpu, pages, log_writes, log_bytes)

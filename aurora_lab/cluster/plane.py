@@ -305,8 +305,8 @@ class ClusterPlane:
     def measure(self, resource_id: str, brief: bool = False) -> Measurement:
         """What the instance says of itself now. Raises NotReachableError within about three seconds.
 
-        A brief measurement leaves out connections and memory (both 0): it is taken every second, and those
-        two cost more than the rest.
+        A brief measurement has only role, position and lag (all else is 0): it is taken every second, and
+        the rest costs more.
 
         A reader's lag is the time since the writer, when it was measured here, was first seen to be further
         than the reader is now. That is exact to the time between two measurements, shows a reader that

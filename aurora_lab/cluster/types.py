@@ -80,6 +80,17 @@ class Measurement:
     """Client connections, without the region's own."""
     memory: int
     """Bytes of memory that its processes take (their proportional share)."""
+    cpu_seconds: float = 0.0
+    """CPU that its processes have used since it started."""
+    pages_read: int = 0
+    """Pages of 8 KB that were not in its memory and had to be read, in the learner's databases."""
+    log_writes: int = 0
+    """How often it has written log."""
+    log_bytes: int = 0
+    """Bytes of log records that it has made, whole pages in them included.
+
+    The last three are since their statistics began: a crash sets them back to 0, a clean restart does not.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@
 Each connection is one coroutine on plain sockets. A client has `opening_seconds` to say what it wants, and
 again to take a refusal; an instance has `server_seconds` to answer. The instance is not given up earlier,
 because a server that hangs makes clients hang on AWS as well; but a client that gives up first is noticed.
+The time in which an instance gets ready does not count.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ PIECE = 16 * 1024
 """Bytes read at a time while a connection opens."""
 LINGER_SECONDS = 1.0
 """How long a refused client may take to read and close."""
+READY_SECONDS = 0.02
+"""Between two looks at an instance that is not ready yet, such as one that was paused."""
 CANCEL_SECONDS = 2.0
 """How long an instance may take for a cancel request: with a frozen one, every Ctrl-C would wait."""
 
@@ -61,6 +64,7 @@ class _GoneError(Exception):
 class Doorway:
     """What is needed to open connections. `admit(client, server, instance)` takes the opened one over.
 
+    `ready(instance)` tells whether an instance may be connected to now: until then the client waits.
     `refused(reason)` is told of every refusal. `context_for(server_name)` gives the TLS context in which a
     client is refused.
     """
@@ -69,6 +73,7 @@ class Doorway:
     backends: Callable[[], Iterable[tuple[str, int]]]
     context_for: Callable[[str | None], ssl.SSLContext]
     admit: Callable[[socket.socket, socket.socket, str], None]
+    ready: Callable[[str], bool]
     refused: Callable[[Refusal], None]
     opening_seconds: float
     server_seconds: float
@@ -142,6 +147,8 @@ class Doorway:
             raise _RefusedError(refusal.too_many()) from None
         try:
             with _cancelled_when_closed(client):
+                while not self.ready(target.instance):
+                    await asyncio.sleep(READY_SECONDS)
                 async with asyncio.timeout(self.server_seconds):
                     await _greet(server, target, hello)
         except BaseException as error:

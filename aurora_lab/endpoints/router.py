@@ -65,7 +65,8 @@ class Router:
     `backends()` gives host and port of every instance's server, for cancel requests, which name none.
     `certificate` and `key` are PEM files of a certificate for the endpoints' names, to refuse TLS clients
     with; `context_for(server_name)` may give a context that fits a name better (see `Authority.context_for`).
-    `resolver` and both callables are used from the router's own thread.
+    `ready(instance)` tells whether a connection to an instance may go on now; else it waits, and asks again.
+    `resolver` and the callables are used from the router's own thread.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Router:
         key: Path,
         *,
         context_for: Callable[[str | None], ssl.SSLContext] | None = None,
+        ready: Callable[[str], bool] = lambda _instance: True,
         opening_seconds: float = OPENING_SECONDS,
         server_seconds: float = SERVER_SECONDS,
     ) -> None:
@@ -84,6 +86,7 @@ class Router:
         self._certificate = certificate
         self._key = key
         self._context_for = context_for
+        self._ready = ready
         self._opening_seconds = opening_seconds
         self._server_seconds = server_seconds
         self._lock = threading.Lock()
@@ -115,6 +118,7 @@ class Router:
             backends=self._backends,
             context_for=self._context_for or (lambda _name: default),
             admit=self._pump.add,
+            ready=self._ready,
             refused=self._count_refused,
             opening_seconds=self._opening_seconds,
             server_seconds=self._server_seconds,

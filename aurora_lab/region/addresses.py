@@ -8,6 +8,7 @@ from aurora_lab.endpoints import names
 from aurora_lab.endpoints.zone import Record, Target
 from aurora_lab.region.databases import is_database
 from aurora_lab.region.identity import Identity
+from aurora_lab.region.pauses import pause_state
 from aurora_lab.region.store import Document, Store
 
 Serving = Callable[[str], bool]
@@ -54,7 +55,9 @@ def _cluster_records(
     readers = [
         item
         for item in members
-        if item["DBInstanceIdentifier"] != writer_id and serving(item["DbiResourceId"])
+        if item["DBInstanceIdentifier"] != writer_id
+        # A paused one resumes when it is connected to (FACTS 5.17).
+        and (serving(item["DbiResourceId"]) or pause_state(item) is not None)
     ]
     reader_ids = {item["DBInstanceIdentifier"] for item in readers}
     nothing = _nothing_behind(cluster, members)

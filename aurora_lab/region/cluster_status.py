@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aurora_lab.cluster.quorum import VolumeStatus
 from aurora_lab.cluster.types import Measurement, NotReachableError
+from aurora_lab.region.auto_pause import prevents
 from aurora_lab.region.faults import zone_of
+from aurora_lab.region.meters import billed_io
+from aurora_lab.region.pauses import asleep, pause_state
 from aurora_lab.region.rds.cluster_documents import members
+from aurora_lab.region.rds.orderable import is_serverless
 from aurora_lab.region.store import Document
 from aurora_lab.region.worker import ClusterWorker
 
@@ -104,8 +108,11 @@ def _volume(region: Region, worker: ClusterWorker, gauge: Gauge) -> dict[str, An
     if volume is None:
         return None
     used, counted_to = worker.plane.watch.bytes_used()
+    billed = billed_io(region, worker.resource_id)
     return {
         "bytes_used": used,
+        "billed_reads": billed["reads"],
+        "billed_writes": billed["writes"],
         "bytes_counted_to": counted_to,
         "epoch": volume.epoch,
         "write_quorum": volume.write_quorum,
@@ -130,7 +137,7 @@ def _instance(region: Region, gauge: Gauge, cluster: Document, instance: Documen
     worker = region.worker_of(cluster)
     resource, identifier = instance["DbiResourceId"], instance["DBInstanceIdentifier"]
     running = worker.plane.running(resource)
-    frozen = running and resource not in worker.serving()
+    frozen = running and resource not in worker.serving() and pause_state(instance) is None
     endpoint = (instance.get("Endpoint") or {}).get("Address")
     return {
         "id": identifier,
@@ -142,6 +149,31 @@ def _instance(region: Region, gauge: Gauge, cluster: Document, instance: Documen
         "endpoint": endpoint,
         "leads_to": leads_to(region, endpoint) if endpoint else [],
         "server_port": instance["_lab"]["port"],
-        "server": "frozen" if frozen else "running" if running else "stopped",
+        "server": "frozen"
+        if frozen
+        else "running"
+        if running
+        else "paused"
+        if asleep(instance)
+        else "stopped",
+        **({"serverless": _serverless(worker, cluster, instance)} if is_serverless(instance) else {}),
         **gauge.measured(worker, resource, identifier, running, frozen),
+    }
+
+
+def _serverless(worker: ClusterWorker, cluster: Document, instance: Document) -> dict[str, Any]:
+    """What a serverless instance has. `pause`: pausing, paused, resuming, or None while it is awake.
+
+    `idle_lab_seconds`: how long nobody has connected. `enforced`: whether its server is limited to its capacity.
+    """
+    scaling, resource = cluster.get("ServerlessV2ScalingConfiguration", {}), instance["DbiResourceId"]
+    return {
+        "acus": worker.scaling.acus(resource),
+        "min": scaling.get("MinCapacity"),
+        "max": scaling.get("MaxCapacity"),
+        "pause": pause_state(instance),
+        "pauses_after_lab_seconds": scaling.get("SecondsUntilAutoPause"),
+        "idle_lab_seconds": round(worker.pauses.idle(instance), 1),
+        "not_paused_because": prevents(worker, cluster, instance),
+        "enforced": worker.scaling.enforced(resource),
     }

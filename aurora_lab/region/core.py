@@ -29,6 +29,7 @@ from aurora_lab.region.journal import Journal, NotingResolver
 from aurora_lab.region.ledger import Ledger
 from aurora_lab.region.lifecycle import next_step
 from aurora_lab.region.metrics import Metrics
+from aurora_lab.region.pauses import Sleepers, sleepers
 from aurora_lab.region.ports import ADDRESSES_TRIED, free_server_port, is_free, router_address
 from aurora_lab.region.replica_lag import replica_lag
 from aurora_lab.region.snapshot_keeper import SnapshotKeeper
@@ -100,8 +101,14 @@ class Region:
         authority = Authority(home.certificates, self.identity.dns_id, self.identity.region)
         authority.ensure()
         self.certificate, self.key = authority.certificate, authority.key
+        self.sleepers = Sleepers(self._wake_worker)
         self.router = Router(
-            self.resolver, self._backends, self.certificate, self.key, context_for=authority.context_for
+            self.resolver,
+            self._backends,
+            self.certificate,
+            self.key,
+            context_for=authority.context_for,
+            ready=self.sleepers.ready,
         )
         self.router_address = ("127.0.0.1", 0)
         self.metrics = Metrics()
@@ -183,11 +190,12 @@ class Region:
             touch = self._touches
             workers = dict(self._workers)
         serving = {name for worker in workers.values() for name in worker.serving()}
-        found = records(self.store, self.identity, serving.__contains__)
+        found, paused = records(self.store, self.identity, serving.__contains__), sleepers(self.store)
         with self._workers_lock:
             # Whoever touched later has seen more: a slow thread must not put back what is no longer so.
             if touch > self._shown:
                 self._shown = touch
+                self.sleepers.replace(paused)
                 self.zone.replace(found)
         with self.changed:
             self.changed.notify_all()
@@ -314,6 +322,12 @@ class Region:
             if worker is made:
                 worker.start()
         return worker
+
+    def _wake_worker(self, resource_id: str) -> None:
+        with self._workers_lock:
+            worker = self._workers.get(resource_id)
+        if worker is not None:
+            worker.wake()
 
     def _backends(self) -> list[tuple[str, int]]:
         return [("127.0.0.1", item["_lab"]["port"]) for item in self.store.all("DBInstance")]

@@ -32,9 +32,12 @@ class DatabaseWorker(ClusterWorker):
         return {"members": members} if members else None
 
     def instances(self, cluster: Document) -> list[Document]:
-        """Each server of the family as a document of its own, as measuring and stopping ask for them."""
+        """Each server of the family as a document of its own, as measuring and stopping ask for them.
+
+        A standby's has no more than its status: CloudWatch knows nothing of it.
+        """
         return [
-            {"DbiResourceId": server, "DBInstanceStatus": member["DBInstanceStatus"]}
+            {**(member if server == server_of(member) else {}), **_server(member, server)}
             for member in cluster["members"]
             for server in servers_of(member)
         ]
@@ -78,3 +81,7 @@ class DatabaseWorker(ClusterWorker):
         if server not in self.started:
             return False
         return not self.plane.running(server) or self.unresponsive({"DbiResourceId": server})
+
+
+def _server(member: Document, server: str) -> Document:
+    return {"DbiResourceId": server, "DBInstanceStatus": member["DBInstanceStatus"]}

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 from aurora_lab.cluster.quorum import NoReadQuorumError
 from aurora_lab.cluster.types import ClusterError
 from aurora_lab.models.promotion import Candidate, promotion_order
+from aurora_lab.models.serverless import BYTES_PER_ACU
 from aurora_lab.region.faults import is_out
 from aurora_lab.region.notices import notify
+from aurora_lab.region.pauses import RESUMING, pause_state
 from aurora_lab.region.rds.orderable import instance_class
 from aurora_lab.region.store import Document
 from aurora_lab.region.worker import ClusterWorker, settle
@@ -54,13 +56,17 @@ def best_target(worker: ClusterWorker, cluster: Document, failed: list[str] | No
     known = [item for item in there if item["DBInstanceStatus"] == "available"]
     found = [item for item in known if worker.plane.running(item["DbiResourceId"])]
     writer = worker.writer(cluster)
+    if not found and writer is not None and pause_state(writer) == RESUMING:
+        # All are about to resume: a failover that somebody asks for starts them first.
+        found = [item for item in known if pause_state(item) == RESUMING]
     if not found and writer is not None and is_out(worker.region, writer):
         found = known or there
     readers = {item["DBInstanceIdentifier"]: item for item in found}
     candidates = []
     for identifier, item in readers.items():
         size = instance_class(item["DBInstanceClass"])
-        candidates.append(Candidate(identifier, item["PromotionTier"], size[1] if size else 0))
+        memory = int((worker.scaling.acus(item["DbiResourceId"]) or 0) * BYTES_PER_ACU)
+        candidates.append(Candidate(identifier, item["PromotionTier"], memory or (size[1] if size else 0)))
     order = promotion_order(candidates, len(failed))
     # One that has failed goes behind those that have not been tried.
     order.sort(key=lambda candidate: failed.count(candidate.identifier))
@@ -100,6 +106,8 @@ def fail_over(worker: ClusterWorker, cluster: Document) -> bool:
     if not record["promoted"]:
         if target is None:
             return _next_attempt(worker, cluster)
+        if record["planned"] and old is not None:
+            _start_who_is_paused(worker, cluster, old, target)
         if old is not None:
             worker.set_serving(old["DbiResourceId"], False)
         try:
@@ -129,6 +137,23 @@ def fail_over(worker: ClusterWorker, cluster: Document) -> bool:
         notify(region, "RDS-EVENT-0071", cluster["DBClusterIdentifier"], name=record["target"])
         notify(region, "RDS-EVENT-0385", record["target"])
     return True
+
+
+def _start_who_is_paused(worker: ClusterWorker, cluster: Document, old: Document, target: Document) -> None:
+    """What is planned goes from a running writer to a running reader. Both have been asked to resume by now."""
+    try:
+        for item in (old, target):
+            resource = item["DbiResourceId"]
+            resuming = pause_state(item) is not None and not is_out(worker.region, item)
+            if not resuming or worker.plane.running(resource):
+                continue
+            if item is old:
+                worker.plane.start_writer(worker.spec(cluster, old))
+            elif worker.plane.running(old["DbiResourceId"]):
+                worker.plane.start_reader(worker.spec(cluster, target), worker.spec(cluster, old))
+            worker.watch(resource)
+    except (ClusterError, ServerStartError, ToolError):
+        log.exception("who is paused could not be started; the failover goes on without")
 
 
 def _name_new_writer(worker: ClusterWorker, target: Document, old: Document | None) -> None:

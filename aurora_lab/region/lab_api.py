@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Any
 
 import psutil
@@ -22,6 +23,7 @@ from aurora_lab.region.databases import server_of
 from aurora_lab.region.faults import FaultError, do_fault
 from aurora_lab.region.home import TOKEN_HEADER, fault_key
 from aurora_lab.region.live import LiveView
+from aurora_lab.region.pauses import pause_state
 from aurora_lab.region.replica_lag import ReplicaLagError, replica_lag, set_replica_lag
 from aurora_lab.region.store import Document
 
@@ -67,6 +69,7 @@ class LabApi:
                 "events": self._region.store.events,
                 "ledger": self._region.ledger.show,
                 "connections": lambda: self.connections(request.args.get("host")),
+                "capacity": lambda: self.capacity(request.args.get("cluster", "")),
             }
             if name in looks:
                 return 200, looks[name]()
@@ -115,6 +118,16 @@ class LabApi:
     def connections(self, host: str | None) -> dict[str, Any]:
         """The newest connections that the router led, to one host name or to all, oldest first."""
         return {"connections": self._region.journal.connections(host)}
+
+    def capacity(self, cluster: str) -> dict[str, Any]:
+        """The capacity over time of every serverless instance that a cluster has or had: `points` of when (seconds
+        since the epoch), ACUs and the scale of the lab clock, each good until the next one, the last `until`.
+        """
+        found = self._region.store.get("DBCluster", cluster.lower())
+        if found is None:
+            raise LabError(f"There is no cluster {cluster!r}.")
+        curves = self._region.worker_of(found).scaling.log.curves()
+        return {"instances": [asdict(curve) | {"acu_seconds": curve.acu_seconds()} for curve in curves]}
 
     # What can be done.
 
@@ -190,6 +203,11 @@ class LabApi:
                 rows = cursor.fetchall() if cursor.description else []
                 columns = [column.name for column in cursor.description or ()]
         except NotReachableError as error:
+            if pause_state(instance) is not None:
+                raise LabError(
+                    f"{instance['DBInstanceIdentifier']} is {pause_state(instance)}: "
+                    "connect to its endpoint, and it resumes."
+                ) from error
             raise LabError(str(error)) from error
         except Exception as error:
             if not type(error).__module__.startswith("psycopg"):

@@ -8,11 +8,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from aurora_lab.cluster.types import ParameterError
+from aurora_lab.region.auto_pause import auto_pause
 from aurora_lab.region.clock import timestamp
 from aurora_lab.region.failover import COMING, begin_failover, best_target, fail_over
 from aurora_lab.region.faults import is_out
 from aurora_lab.region.notices import notify
-from aurora_lab.region.rds.parameter_effects import group_values
+from aurora_lab.region.pauses import asleep, pause_state
+from aurora_lab.region.rds.orderable import is_serverless
+from aurora_lab.region.rds.parameter_effects import group_values, serverless_connections
 from aurora_lab.region.store import Document
 from aurora_lab.region.volume_steps import create_volume, delete_cluster
 from aurora_lab.region.worker import ClusterWorker, settle
@@ -41,7 +44,8 @@ def next_step(worker: ClusterWorker, cluster: Document) -> bool:
     if cluster["Status"] == "stopped":
         return _start_again_when_due(worker, cluster)
     return (
-        _revive_writer(worker, cluster)
+        auto_pause(worker, cluster)
+        or _revive_writer(worker, cluster)
         or _next_instance_step(worker, cluster)
         or _parameters(worker, cluster)
     )
@@ -56,13 +60,16 @@ def _stop(worker: ClusterWorker, cluster: Document) -> bool:
         worker.set_serving(instance["DbiResourceId"], False)
         worker.plane.stop(instance["DbiResourceId"])
         worker.started.discard(instance["DbiResourceId"])
-        worker.region.update(
-            "DBInstance", instance["DBInstanceIdentifier"], lambda item: settle(item, "stopped")
-        )
+        worker.region.update("DBInstance", instance["DBInstanceIdentifier"], _stopped)
     worker.plane.nodes.stop()
     again = datetime.now(UTC) + timedelta(seconds=worker.region.clock.real(MAX_STOPPED.total_seconds()))
     worker.change_cluster(lambda item: settle(item, "stopped", AutomaticRestartTime=timestamp(again)))
     return True
+
+
+def _stopped(item: Document) -> None:
+    settle(item, "stopped")
+    item["_lab"].pop("pause", None)
 
 
 def _start(worker: ClusterWorker, cluster: Document) -> bool:
@@ -115,7 +122,7 @@ def _modify_cluster(worker: ClusterWorker, cluster: Document) -> bool:
 def _revive_writer(worker: ClusterWorker, cluster: Document) -> bool:
     """The writer's server died or hangs: fail over or, with nobody to fail over to, restart it in place."""
     writer = worker.writer(cluster)
-    if writer is None or cluster["Status"] != "available":
+    if writer is None or cluster["Status"] != "available" or asleep(writer):
         return False
     out = is_out(worker.region, writer)
     if out and writer["DBInstanceStatus"] == "creating":
@@ -190,7 +197,8 @@ def _begin_reader_step(
 ) -> bool:
     """Let a reader's step run beside the others, where there is a writer to follow and something to do."""
     resource = instance["DbiResourceId"]
-    if step is _revive_reader and worker.plane.running(resource) and resource in worker.started:
+    there = worker.plane.running(resource) and resource in worker.started
+    if step is _revive_reader and (there or asleep(instance)):
         return False
     writer = worker.writer(cluster)
     if writer is None or not worker.plane.running(writer["DbiResourceId"]):
@@ -213,7 +221,8 @@ def _start_instance(worker: ClusterWorker, cluster: Document, instance: Document
     worker.publish(cluster)
     was_running = worker.plane.running(instance["DbiResourceId"])
     booted_at = worker.region.now()
-    if not was_running:
+    booted = not was_running and pause_state(instance) is None
+    if booted:
         # What was changed before it starts takes effect, also what waited for a reboot.
         instance = {**instance, "_lab": {**instance["_lab"], "booted_at": booted_at}}
     spec = worker.spec(cluster, instance)
@@ -241,9 +250,11 @@ def _start_instance(worker: ClusterWorker, cluster: Document, instance: Document
         settle(item)
         item["_lab"]["parameters"] = dict(spec.parameters)
         item["_lab"]["restart"] = False
-        if not was_running:
+        if booted:
             item["_lab"]["booted_at"] = booted_at
             item["_lab"]["booted_groups"] = booted_groups
+            item["_lab"]["booted_range"] = cluster.get("ServerlessV2ScalingConfiguration")
+        if not was_running:
             item["_lab"].update(waiting_for_restart=False, parameters_failed=False)
 
     worker.watch(instance["DbiResourceId"])
@@ -317,7 +328,7 @@ def _delete_instance(worker: ClusterWorker, cluster: Document, instance: Documen
 def _parameters(worker: ClusterWorker, cluster: Document) -> bool:
     """Write what the parameter groups say now, where it differs from what was written last."""
     for instance in worker.instances(cluster):
-        if instance["DBInstanceStatus"] != "available":
+        if instance["DBInstanceStatus"] != "available" or pause_state(instance) is not None:
             continue
         spec = worker.spec(cluster, instance)
         parameters, private = dict(spec.parameters), instance["_lab"]
@@ -329,6 +340,7 @@ def _parameters(worker: ClusterWorker, cluster: Document) -> bool:
                 log.exception("parameters of %s were not applied", instance["DBInstanceIdentifier"])
                 failed = True
         state = {"parameters": parameters, "waiting_for_restart": waiting, "parameters_failed": failed}
+        waiting = waiting or _waits_for_connections(cluster, instance)
         cluster_status, instance_status = _group_statuses(worker, cluster, instance, waiting, failed)
         state["cluster_group_status"] = cluster_status
         groups = [
@@ -342,6 +354,15 @@ def _parameters(worker: ClusterWorker, cluster: Document) -> bool:
             )
             return True
     return False
+
+
+def _waits_for_connections(cluster: Document, instance: Document) -> bool:
+    """Whether `max_connections` will be another one after a reboot: it follows the range (FACTS 5.11)."""
+    booted = instance["_lab"].get("booted_range")
+    if not booted or not is_serverless(instance):
+        return False
+    before = {**cluster, "ServerlessV2ScalingConfiguration": booted}
+    return serverless_connections(before) != serverless_connections(cluster)
 
 
 def _note_parameters(item: Document, state: Document, status: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aurora_lab.cluster.images import BackupError
 from aurora_lab.cluster.types import ClusterError, Master, Source
+from aurora_lab.region.capacity_log import forget_curves
 from aurora_lab.region.faults import apply_outages
 from aurora_lab.region.notices import notify
 from aurora_lab.region.rds.backup_documents import new_retained
@@ -74,6 +75,8 @@ def delete_cluster(worker: ClusterWorker, cluster: Document) -> bool:
                 store.delete("Tags", endpoint["DBClusterEndpointArn"])
         store.delete("DBCluster", identifier)
         store.delete("Tags", cluster["DBClusterArn"])
+        store.delete("BilledIO", resource)
+        forget_curves(store, resource)
         if retained is None:
             forget_backup(store, resource)
         else:

@@ -21,6 +21,7 @@ Each pass does the first thing that the table calls for:
     rebooting, modifying     stop, start again with its parameters              → available
 
     what is seen             what is done
+    serverless and idle      pause it; resume it when somebody connects (see `auto_pause.py`)
     writer's server died     with a reader: failing-over; without: restart in place (FACTS 4.12, 4.14)
     writer does not answer   the same, after 30 lab seconds
     reader's server died     start it again
@@ -36,15 +37,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from aurora_lab.cluster.plane import ClusterPlane
 from aurora_lab.cluster.quorum import NoReadQuorumError
 from aurora_lab.cluster.types import InstanceSpec, Measurement, NotReachableError, TopologyRow
+from aurora_lab.region.auto_pause import AutoPause
 from aurora_lab.region.background import Background
+from aurora_lab.region.meters import SAMPLE_LAB_SECONDS, Meters
+from aurora_lab.region.pauses import asleep, pause_state
+from aurora_lab.region.rds.orderable import is_serverless
 from aurora_lab.region.rds.parameters import effective_parameters
 from aurora_lab.region.restorable import earliest_moment
+from aurora_lab.region.scaling import Scaling
 from aurora_lab.region.store import Document
 
 if TYPE_CHECKING:
@@ -56,8 +63,6 @@ MEASURE_SECONDS = 1.0
 """Real seconds between two measurements of every instance."""
 COUNT_SECONDS = 2.0
 """Real seconds between two counts of a volume's bytes."""
-SAMPLE_LAB_SECONDS = 60.0
-"""Between two samples of a metric of the volume."""
 RETRY_SECONDS = 1.0
 """Real seconds before a failed step is tried again."""
 UNRESPONSIVE_LAB_SECONDS = 30.0
@@ -87,16 +92,19 @@ def as_booted(
 ) -> tuple[Document, Document]:
     """The two documents with the parameter groups that a running server was started with.
 
-    A group that is newly associated takes effect at the next reboot (API `ModifyDBInstance`).
+    A group that is newly associated takes effect at the next reboot (API `ModifyDBInstance`), and so does the
+    maximum capacity on which static parameters depend (FACTS 5.11). To resume is no reboot.
     """
-    groups = instance["_lab"].get("booted_groups")
-    if groups is None or instance["_lab"].get("restart") or not running(instance["DbiResourceId"]):
+    private = instance["_lab"]
+    groups = private.get("booted_groups")
+    up = running(instance["DbiResourceId"]) or pause_state(instance) is not None
+    if groups is None or private.get("restart") or not up:
         return cluster, instance
     instance_group = {**instance["DBParameterGroups"][0], "DBParameterGroupName": groups["instance"]}
-    return (
-        {**cluster, "DBClusterParameterGroup": groups["cluster"]},
-        {**instance, "DBParameterGroups": [instance_group]},
-    )
+    booted = {"DBClusterParameterGroup": groups["cluster"]}
+    if private.get("booted_range"):
+        booted["ServerlessV2ScalingConfiguration"] = private["booted_range"]
+    return {**cluster, **booted}, {**instance, "DBParameterGroups": [instance_group]}
 
 
 class ClusterWorker(threading.Thread):
@@ -109,6 +117,9 @@ class ClusterWorker(threading.Thread):
         self._next_step = next_step
         self.plane: ClusterPlane = region.plane(resource_id)
         self.measurements: dict[str, Measurement] = {}
+        self.meters = Meters(region, resource_id)
+        self.scaling = Scaling(region, resource_id)
+        self.pauses = AutoPause(region)
         self.started: set[str] = set()
         """Resource ids of the servers that this worker has started or taken over."""
         self._serving: frozenset[str] = frozenset()
@@ -143,6 +154,7 @@ class ClusterWorker(threading.Thread):
                 self.plane.thaw(instance["DbiResourceId"])
                 self.plane.stop(instance["DbiResourceId"])
             self.plane.nodes.stop()
+            self.scaling.close()
         self.plane.close()
 
     # The loop.
@@ -284,8 +296,8 @@ class ClusterWorker(threading.Thread):
             if monotonic() >= self._next_sample:
                 self._next_sample = monotonic() + self.region.clock.real(SAMPLE_LAB_SECONDS)
                 used, _ = self.plane.watch.bytes_used()
-                identifier = cluster["DBClusterIdentifier"]
-                self.region.metrics.note("VolumeBytesUsed", used, "Bytes", DBClusterIdentifier=identifier)
+                about = {"DBClusterIdentifier": cluster["DBClusterIdentifier"]}
+                self.region.metrics.note("VolumeBytesUsed", used, "Bytes", about)
 
     def watch(self, resource_id: str) -> None:
         """Wake when this instance's server ends."""
@@ -317,20 +329,35 @@ class ClusterWorker(threading.Thread):
         if monotonic() < self._next_measurement:
             return
         cluster = self.cluster()
-        for instance in self.instances(cluster) if cluster else []:
+        instances = self.instances(cluster) if cluster else []
+        thorough = self.meters.due()
+        for instance in instances:
             resource = instance["DbiResourceId"]
-            if instance["DBInstanceStatus"] != "available" or not self.plane.running(resource):
+            if instance["DBInstanceStatus"] != "available" or asleep(instance):
                 continue
+            if not self.plane.running(resource):
+                continue
+            serverless = is_serverless(instance)
             try:
-                self.measurements[resource] = self.plane.measure(resource, brief=True)
+                found = self.plane.measure(resource, brief=not (thorough or serverless))
+                if thorough or serverless:
+                    used = self.meters.measured(resource, found)
+                if serverless:
+                    self.scaling.measured(resource, found, used)
+                    self.pauses.measured(instance, found.connections)
+                # Without what is not measured each time: it would come and go in what is shown.
+                self.measurements[resource] = replace(found, connections=0, memory=0)
             except NotReachableError:
                 self._silent_since.setdefault(resource, monotonic())
                 self.set_serving(resource, False)
             else:
                 self._silent_since.pop(resource, None)
                 self.set_serving(resource, True)
-        if cluster is not None and len(self.measurements) > 1:
-            self.publish(cluster)
+        if cluster is not None:
+            self.scaling.adjust(self, cluster, instances)
+            self.meters.sample(cluster, instances)
+            if len(self.measurements) > 1:
+                self.publish(cluster)
         self.look_after_volume()
         self._next_measurement = monotonic() + MEASURE_SECONDS
 

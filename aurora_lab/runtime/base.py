@@ -100,6 +100,14 @@ class Server(Protocol):
         """Bytes of memory that the server's processes take (their proportional share)."""
         ...
 
+    def cpu_seconds(self) -> float:
+        """Seconds of CPU that the server's processes have used since it started, also those that have ended."""
+        ...
+
+    def limit(self, cpus: float, memory: int) -> bool:
+        """Let it have no more than so many CPUs and bytes of memory from now on; False where that cannot be."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramSpec:

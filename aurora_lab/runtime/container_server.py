@@ -14,6 +14,10 @@ from aurora_lab.runtime.logs import HOST
 
 _STOP_SIGNALS = {"smart": "SIGTERM", "fast": "SIGINT", "immediate": "SIGQUIT"}
 _REMOVAL_SECONDS = 10.0
+CPU_PERIOD = 100_000
+"""Microseconds: the engine's default."""
+NANOSECONDS = 1e9
+"""In a second: the engine counts CPU in them."""
 
 
 class ContainerServer:
@@ -109,16 +113,37 @@ class ContainerServer:
         """
         main = self._main()
         if main is not None:
-            return processes.memory(processes.family(main))
-        with engine.answering():
-            try:
-                figures = self._client.api.stats(self.identifier, stream=False, one_shot=True)
-            except engine.NotFoundError:
-                return 0
-        counted = figures.get("memory_stats", {})
+            return processes.memory(processes.workers(main))
+        counted = self._figures().get("memory_stats", {})
         details = counted.get("stats", {})
         cache = details.get("total_inactive_file", details.get("inactive_file", 0))
         return max(0, int(counted.get("usage", 0)) - int(cache))
+
+    def cpu_seconds(self) -> float:
+        """Seconds of CPU that the container's processes have used. Raises RuntimeUnavailableError."""
+        main = self._main()
+        if main is not None:
+            return processes.cpu_seconds(processes.workers(main))
+        used = self._figures().get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)
+        return int(used) / NANOSECONDS
+
+    def limit(self, cpus: float, memory: int) -> bool:
+        """Let the container have no more than so many CPUs and bytes of memory; False where it is refused.
+
+        Raises RuntimeUnavailableError.
+        """
+        with engine.answering():
+            try:
+                self._client.api.update_container(
+                    self.identifier,
+                    cpu_period=CPU_PERIOD,
+                    cpu_quota=round(cpus * CPU_PERIOD),
+                    mem_limit=memory,
+                    memswap_limit=memory,
+                )
+            except engine.RefusedError:  # it has ended, or this engine cannot limit one that runs
+                return False
+        return True
 
     def _main(self) -> psutil.Process | None:
         """The server's main process, where the engine's processes are this machine's and in sight."""
@@ -128,6 +153,14 @@ class ContainerServer:
                 if processes.data_argument(processes.command_line(process)) == str(self.spec.data):
                     self._process = process
         return self._process
+
+    def _figures(self) -> dict[str, Any]:
+        """What the engine counts of the container; empty where that is gone."""
+        with engine.answering():
+            try:
+                return dict(self._client.api.stats(self.identifier, stream=False, one_shot=True))
+            except engine.NotFoundError:
+                return {}
 
     def _state(self) -> dict[str, Any]:
         with engine.answering():

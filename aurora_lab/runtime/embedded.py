@@ -98,7 +98,15 @@ class EmbeddedServer:
 
     def memory(self) -> int:
         """Bytes of memory that the server's processes take (their proportional share)."""
-        return processes.memory(processes.family(self._main))
+        return processes.memory(processes.workers(self._main))
+
+    def cpu_seconds(self) -> float:
+        """Seconds of CPU that the server's processes have used since it started, also those that have ended."""
+        return processes.cpu_seconds(processes.workers(self._main))
+
+    def limit(self, cpus: float, memory: int) -> bool:  # noqa: ARG002
+        """No: a process of this machine gets what there is."""
+        return False
 
 
 class EmbeddedRuntime(files.ServerFiles):

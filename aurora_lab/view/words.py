@@ -60,6 +60,9 @@ def position(lsn: object) -> str:
 def state(item: Status) -> str:
     """An instance's status; its server's, where the status says nothing of that."""
     server = item.get("server", "running")
+    pause = (item.get("serverless") or {}).get("pause")
+    if item["status"] == "available" and pause:
+        return str(pause)
     if item["status"] == "available" and server != "running":
         return f"server {server}"
     return str(item["status"])
@@ -88,9 +91,14 @@ def milliseconds(lag: float) -> str:
 
 
 def hardware(item: Status) -> str:
-    """Tier and class of a cluster's instance."""
+    """Tier and class of a cluster's instance, and what a serverless one has of ACUs."""
     parts = [] if item.get("tier") is None else [f"tier {item['tier']}"]
-    return ", ".join([*parts, str(item["class"])] if item.get("class") else parts)
+    acus = (item.get("serverless") or {}).get("acus")
+    if acus is not None:
+        parts.append(f"serverless {acus:g} ACU{'' if acus == 1 else 's'}")
+    elif item.get("class"):
+        parts.append(str(item["class"]))
+    return ", ".join(parts)
 
 
 def healthy(volume: Status) -> str:

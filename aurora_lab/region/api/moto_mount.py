@@ -26,6 +26,10 @@ SERVICES = frozenset({"kms", "s3", "sts", "iam", "cloudwatch", "secretsmanager",
 """What is mounted, by botocore's names. moto has more, but Aurora's own services there behave unlike Aurora."""
 
 
+KEPT_DATA = 100_000
+"""Values that CloudWatch keeps, the newest: moto would keep all, for ever."""
+
+
 class MotoMount:
     """moto's services. Its backends are not made for threads, so one request is answered at a time."""
 
@@ -64,21 +68,38 @@ class MotoMount:
 
     def _publish(self, samples: list[Sample]) -> None:
         backends = importlib.import_module("moto.backends").get_backend("cloudwatch")
-        for sample in samples:
-            datum = {
+        backend = backends[self._account][self._region]
+        data = [
+            {
                 "MetricName": sample.name,
-                "Dimensions": [{"Name": name, "Value": value} for name, value in sample.dimensions],
+                "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions],
                 "Timestamp": sample.at.replace(tzinfo=None),  # moto's are in UTC and do not say so
-                "Value": sample.value,
                 "Unit": sample.unit,
+                **_values(sample),
             }
-            backends[self._account][self._region].put_metric_data(NAMESPACE, [datum])
+            for sample in samples
+            for dimensions in sample.about
+        ]
+        backend.put_metric_data(NAMESPACE, data)
+        del backend.metric_data[:-KEPT_DATA]
 
     def _app(self, service: str) -> WSGIApplication:
         if service not in self._apps:
             module = importlib.import_module("moto.moto_server.werkzeug_app")
             self._apps[service] = module.create_backend_app(service)
         return self._apps[service]
+
+
+def _values(sample: Sample) -> dict[str, Any]:
+    if (spread := sample.spread) is None:
+        return {"Value": sample.value}
+    figures = {
+        "Sum": spread.total,
+        "Minimum": spread.low,
+        "Maximum": spread.high,
+        "SampleCount": spread.count,
+    }
+    return {"StatisticValues": figures}
 
 
 def _call(app: WSGIApplication, environ: WSGIEnvironment) -> HttpResponse:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aurora_lab.endpoints import names
 from aurora_lab.region.identity import random_id
 from aurora_lab.region.rds.common import public, zones
+from aurora_lab.region.rds.engines import DEFAULT_PLATFORM_VERSION
 from aurora_lab.region.restorable import restore_window
 from aurora_lab.region.store import Document
 
@@ -94,6 +95,8 @@ def set_serverless(document: Document, scaling: dict[str, Any]) -> None:
     if scaling["MinCapacity"] == 0:
         stored["SecondsUntilAutoPause"] = scaling.get("SecondsUntilAutoPause") or AUTO_PAUSE_SECONDS
     document["ServerlessV2ScalingConfiguration"] = stored
+    # Every cluster of this region is a new one, and gets the newest (FACTS 5.4).
+    document["ServerlessV2PlatformVersion"] = DEFAULT_PLATFORM_VERSION
 
 
 def show_cluster(region: Region, cluster: Document) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aurora_lab.endpoints import names
 from aurora_lab.region.api.errors import AwsError, fault
+from aurora_lab.region.auto_pause import rouse
 from aurora_lab.region.failover import begin_failover, best_target
 from aurora_lab.region.ports import is_free
 from aurora_lab.region.rds import rules
@@ -89,6 +90,7 @@ class ClusterActions:
         with region.store.transaction():
             cluster = get_cluster(region, DBClusterIdentifier)
             require_available(cluster)
+            rouse(region, cluster)
             if (version := asked.get("EngineVersion")) is not None:
                 check_engine_version(region, cluster["Engine"], version)
             if (group := asked.get("DBClusterParameterGroupName")) is not None:
@@ -153,6 +155,7 @@ class ClusterActions:
         with region.store.transaction():
             cluster = get_cluster(region, DBClusterIdentifier)
             require_available(cluster)
+            rouse(region, cluster)
             identifier = cluster["DBClusterIdentifier"]
             old = region.store.get("DBInstance", cluster["_lab"]["writer"] or "")
             target: Document | None

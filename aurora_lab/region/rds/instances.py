@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aurora_lab.endpoints import names
 from aurora_lab.region.api.errors import AwsError, fault
+from aurora_lab.region.auto_pause import rouse
 from aurora_lab.region.rds import rules
 from aurora_lab.region.rds.cluster_documents import members
 from aurora_lab.region.rds.clusters import get_cluster
@@ -14,7 +15,7 @@ from aurora_lab.region.rds.common import filtered, zones
 from aurora_lab.region.rds.common import identifier as checked_name
 from aurora_lab.region.rds.engines import check_engine_version
 from aurora_lab.region.rds.instance_documents import new_instance, show_instance
-from aurora_lab.region.rds.orderable import instance_class
+from aurora_lab.region.rds.orderable import SERVERLESS, instance_class
 from aurora_lab.region.rds.tags import tags_at_creation
 from aurora_lab.region.rds.waiting import wait_until_settled
 from aurora_lab.region.store import Document
@@ -87,11 +88,8 @@ class InstanceActions:
             check_engine_version(region, Engine, asked.get("EngineVersion") or cluster["EngineVersion"])
             siblings = members(region, cluster)
             check_quotas(region, identifier, siblings)
-            if DBInstanceClass == "db.serverless" and "ServerlessV2ScalingConfiguration" not in cluster:
-                raise rules.combination(
-                    "Set the Serverless v2 scaling configuration on the parent DB cluster "
-                    "before creating a Serverless v2 DB instance."
-                )
+            _check_serverless(cluster, DBInstanceClass)
+            rouse(region, cluster)
             zone = asked.get("AvailabilityZone")
             if zone is not None and zone not in cluster["AvailabilityZones"]:
                 raise rules.invalid(
@@ -137,8 +135,8 @@ class InstanceActions:
         region = self.region
         _check_modification(asked)
         with region.store.transaction():
-            instance = get_instance(region, DBInstanceIdentifier)
-            _require_available(instance)
+            _require_available(get_instance(region, DBInstanceIdentifier))
+            instance = _roused(region, DBInstanceIdentifier, asked.get("DBInstanceClass"))
             for name in (
                 "PromotionTier",
                 "AutoMinorVersionUpgrade",
@@ -200,6 +198,7 @@ class InstanceActions:
             if instance["DBInstanceStatus"] not in ("available", "creating", "stopped", "failed"):
                 raise _state(instance)
             cluster = get_cluster(region, instance["DBClusterIdentifier"])
+            instance = _roused(region, DBInstanceIdentifier)
             if cluster["Status"] in ("stopped", "stopping", "starting"):
                 raise fault(
                     "InvalidDBClusterStateFault",
@@ -225,8 +224,8 @@ class InstanceActions:
                 "Cannot force failover when rebooting an Aurora instance: use failover-db-cluster."
             )
         with region.store.transaction():
-            instance = get_instance(region, DBInstanceIdentifier)
-            _require_available(instance)
+            _require_available(get_instance(region, DBInstanceIdentifier))
+            instance = _roused(region, DBInstanceIdentifier)
             if instance["PendingModifiedValues"]:
                 instance = apply_pending(region, instance)
             instance["DBInstanceStatus"] = "rebooting"
@@ -273,6 +272,25 @@ def apply_pending(region: Region, instance: Document) -> Document:
                 endpoint[key] = [new if name == old else name for name in endpoint[key]]
             region.store.put("DBClusterEndpoint", endpoint["DBClusterEndpointIdentifier"], endpoint)
     return instance
+
+
+def _roused(region: Region, identifier: str, size: str | None = None) -> Document:
+    """The instance that something administrative is done to: such things wake a paused cluster (FACTS 5.17).
+
+    Raises InvalidParameterCombination for a class that its cluster cannot have.
+    """
+    cluster = get_cluster(region, get_instance(region, identifier)["DBClusterIdentifier"])
+    _check_serverless(cluster, size)
+    rouse(region, cluster)
+    return get_instance(region, identifier)
+
+
+def _check_serverless(cluster: Document, size: str | None) -> None:
+    if size == SERVERLESS and "ServerlessV2ScalingConfiguration" not in cluster:
+        raise rules.combination(
+            "Set the Serverless v2 scaling configuration on the parent DB cluster "
+            "before creating a Serverless v2 DB instance."
+        )
 
 
 def _require_available(instance: Document) -> None:

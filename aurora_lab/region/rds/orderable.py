@@ -65,6 +65,11 @@ def instance_class(name: str) -> tuple[int, int] | None:
     return (0, 0) if name == SERVERLESS else CLASSES.get(name)
 
 
+def is_serverless(instance: Document) -> bool:
+    """Whether an instance is one of Serverless v2."""
+    return bool(instance.get("DBInstanceClass") == SERVERLESS)
+
+
 def instance_classes() -> list[str]:
     """Every class that can be ordered, by name."""
     return sorted([*CLASSES, SERVERLESS])

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aurora_lab.region.api.errors import fault
+from aurora_lab.region.auto_pause import rouse
 from aurora_lab.region.rds import rules
 from aurora_lab.region.rds.cluster_deletion import get_retained
 from aurora_lab.region.rds.cluster_documents import members, show_cluster
@@ -124,8 +125,10 @@ class RestoreActions:
                 cluster["_lab"]["clone_of"] = source["DbClusterResourceId"]
                 region.store.put("DBCluster", cluster["DBClusterIdentifier"], cluster)
                 current = get_cluster(region, source["DBClusterIdentifier"])
+                rouse(region, current)
                 current["CloneGroupId"] = group
                 region.store.put("DBCluster", current["DBClusterIdentifier"], current)
+        region.wake(source["DBClusterIdentifier"])
         return {"DBCluster": show_cluster(region, cluster)}
 
     def _source(self, identifier: str | None, resource: str | None) -> Document:

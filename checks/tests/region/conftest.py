@@ -10,7 +10,7 @@ import pytest
 
 from aurora_lab.runtime.base import RuntimeUnavailableError
 from aurora_lab.runtime.select import choose
-from local_region import LocalRegion, delete_clusters, delete_databases, local_region
+from local_region import QUICK, LocalRegion, delete_clusters, delete_databases, local_region
 
 
 @pytest.hookimpl(wrapper=True)
@@ -31,8 +31,9 @@ class SharedRegion:
     So a test that leaves a region in trouble fails alone, and not together with all that follow it.
     """
 
-    def __init__(self, runtime: str) -> None:
+    def __init__(self, runtime: str, scale: float = 10.0) -> None:
         self._runtime = runtime
+        self._scale = scale
         self._opened = ExitStack()
         self._region: LocalRegion | None = None
 
@@ -40,7 +41,7 @@ class SharedRegion:
     def lent(self) -> Iterator[LocalRegion]:
         """The region, for one test; what the test leaves in it is removed."""
         if self._region is None:
-            self._region = self._opened.enter_context(local_region(self._runtime))
+            self._region = self._opened.enter_context(local_region(self._runtime, self._scale))
         yield self._region
         try:
             delete_clusters(self._region)
@@ -88,6 +89,21 @@ def embedded_region(_embedded_region: SharedRegion) -> Iterator[LocalRegion]:
 def containers_region(_containers_region: SharedRegion) -> Iterator[LocalRegion]:
     """The region on containers; what a test leaves in it is removed."""
     with _containers_region.lent() as region:
+        yield region
+
+
+@pytest.fixture(scope="session")
+def _quick_region() -> Iterator[SharedRegion]:
+    """That whose clock makes five minutes a second."""
+    shared = SharedRegion("embedded", QUICK)
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def quick(_quick_region: SharedRegion) -> Iterator[LocalRegion]:
+    """The region in which five minutes take a second; what a test leaves in it is removed."""
+    with _quick_region.lent() as region:
         yield region
 
 

@@ -16,9 +16,11 @@ import psycopg
 import pytest
 from lab_servers import INITDB, LEARNERS, Lab, Standing, ask, connect
 
+import docker
 from aurora_lab.region.ports import free_server_port
 from aurora_lab.runtime import processes
 from aurora_lab.runtime.base import ServerSpec, ServerStartError
+from aurora_lab.runtime.container_server import ContainerServer
 from local_region import eventually
 
 FIND_AND_STOP = """
@@ -233,6 +235,28 @@ def test_memory_is_that_of_all_the_processes(standing: Standing) -> None:
             "DECLARE big CURSOR WITH HOLD FOR SELECT repeat('x', 1000) FROM generate_series(1, 40000)"
         )
         assert standing.server.memory() > idle + 20_000_000
+
+
+def test_cpu_is_that_of_all_the_processes_also_of_those_that_have_ended(standing: Standing) -> None:
+    before = standing.server.cpu_seconds()
+    ask(standing.server, "SELECT count(*) FROM generate_series(1, 3000000)")
+    assert before + 0.05 < standing.server.cpu_seconds() < before + 20
+
+
+def test_a_container_can_be_limited_and_a_process_cannot(lab: Lab) -> None:
+    server = lab.runtime.start(lab.primary())
+    limited = server.limit(0.5, 1 << 30)
+    assert limited == (lab.runtime.name == "containers")
+    assert ask(server, "SELECT 1") == 1
+    if isinstance(server, ContainerServer):
+        engine = docker.from_env()
+        try:
+            host = engine.api.inspect_container(server.identifier)["HostConfig"]
+        finally:
+            engine.close()
+        assert (host["CpuQuota"] / host["CpuPeriod"], host["Memory"]) == (0.5, 1 << 30)
+    server.kill()
+    assert server.limit(0.5, 1 << 30) is False
 
 
 def test_reload_reads_the_configuration_again(standing: Standing) -> None:
