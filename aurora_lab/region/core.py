@@ -31,6 +31,7 @@ from aurora_lab.region.lifecycle import next_step
 from aurora_lab.region.metrics import Metrics
 from aurora_lab.region.pauses import Sleepers, sleepers
 from aurora_lab.region.ports import ADDRESSES_TRIED, free_server_port, is_free, router_address
+from aurora_lab.region.reader_scaling.keeper import ReaderScaling
 from aurora_lab.region.replica_lag import replica_lag
 from aurora_lab.region.snapshot_keeper import SnapshotKeeper
 from aurora_lab.region.store import Document, Store
@@ -113,6 +114,7 @@ class Region:
         self.router_address = ("127.0.0.1", 0)
         self.metrics = Metrics()
         self.keeper = SnapshotKeeper(self)
+        self.reader_scaling = ReaderScaling(self)
         self._workers: dict[str, ClusterWorker] = {}
         self._workers_lock = threading.Lock()
         """The innermost lock: the state file is never asked for anything while it is held."""
@@ -273,6 +275,7 @@ class Region:
                 self.wake_database(instance["_lab"]["plane"])
         self.touch()
         self.keeper.start()
+        self.reader_scaling.start()
         if self.spares is not None:
             self.spares.start()
 
@@ -289,6 +292,7 @@ class Region:
 
     def close(self, stop_servers: bool = True) -> None:
         """Stop the workers and the router; with `stop_servers`, every server too, cleanly."""
+        self.reader_scaling.finish()
         with self._workers_lock:
             workers = list(self._workers.values())
             self._workers.clear()

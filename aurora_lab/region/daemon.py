@@ -18,6 +18,7 @@ import shutil
 import signal
 import sys
 import threading
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -127,11 +128,13 @@ def _serve(region: Region, reason: str, stopping: threading.Event, stack: contex
     from aurora_lab.region.api.server import serve  # noqa: PLC0415
     from aurora_lab.region.lab_api import LabApi  # noqa: PLC0415
     from aurora_lab.region.rds.provider import RdsProvider  # noqa: PLC0415
+    from aurora_lab.region.reader_scaling.alarms import cloudwatch_alarms  # noqa: PLC0415
+    from aurora_lab.region.reader_scaling.provider import ScalingProvider  # noqa: PLC0415
 
     lab = LabApi(region, reason, version("aurora-lab"), stopping.set)
     app = make_app(
-        {"rds": RdsProvider(region)},
-        MotoMount(region.metrics, region.account, region.name),
+        {"rds": RdsProvider(region), "application-autoscaling": ScalingProvider(region)},
+        MotoMount(region.metrics, region.account, region.name, partial(cloudwatch_alarms, region)),
         lab,
         region=region.name,
         account=region.account,

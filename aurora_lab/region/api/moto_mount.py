@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aurora_lab.region.api.codec.http import HttpResponse
 from aurora_lab.region.api.errors import AwsError, not_implemented
 from aurora_lab.region.home import ACCOUNT, DEFAULT_REGION
 from aurora_lab.region.metrics import NAMESPACE, Metrics, Sample
+from aurora_lab.region.reader_scaling.alarms import Alarm, as_moto_takes_it
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -34,10 +35,15 @@ class MotoMount:
     """moto's services. Its backends are not made for threads, so one request is answered at a time."""
 
     def __init__(
-        self, metrics: Metrics | None = None, account: str = ACCOUNT, region: str = DEFAULT_REGION
+        self,
+        metrics: Metrics | None = None,
+        account: str = ACCOUNT,
+        region: str = DEFAULT_REGION,
+        alarms: Callable[[], Sequence[Alarm]] = tuple,
     ) -> None:
-        """`metrics`: what the region has measured; CloudWatch has it before it answers anybody."""
-        self._metrics, self._account, self._region = metrics, account, region
+        """`metrics` and `alarms`: what the region has measured and judges; CloudWatch has it before it answers."""
+        self._metrics, self._account, self._region, self._alarms = metrics, account, region, alarms
+        self._shown: set[str] = set()
         self._lock = threading.RLock()
         self._apps: dict[str, WSGIApplication] = {}
 
@@ -54,6 +60,7 @@ class MotoMount:
                 app = self._app(service)
                 if service == "cloudwatch" and self._metrics is not None:
                     self._publish(self._metrics.drain())
+                    self._show(self._alarms())
                 response = _call(app, environ)
             except NotImplementedError as error:
                 raise not_implemented(f"This operation of {service}") from error
@@ -82,6 +89,19 @@ class MotoMount:
         ]
         backend.put_metric_data(NAMESPACE, data)
         del backend.metric_data[:-KEPT_DATA]
+
+    def _show(self, alarms: Sequence[Alarm]) -> None:
+        """Have CloudWatch show these alarms as they are, and no longer those that are gone."""
+        backends = importlib.import_module("moto.backends").get_backend("cloudwatch")
+        backend = backends[self._account][self._region]
+        names = {alarm.name for alarm in alarms}
+        backend.delete_alarms(list(self._shown - names))
+        self._shown = names
+        for alarm in alarms:
+            shown = backend.put_metric_alarm(**as_moto_takes_it(alarm))
+            # Set here: moto would say that the state has changed now.
+            shown.state_value, shown.state_reason = alarm.state, alarm.reason
+            shown.state_updated_timestamp = alarm.since.replace(tzinfo=None)
 
     def _app(self, service: str) -> WSGIApplication:
         if service not in self._apps:

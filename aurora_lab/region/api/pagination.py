@@ -24,6 +24,7 @@ TAGS = re.compile(r"<[^>]*>")
 LOW = re.compile(r"[Mm]inimum(?: of)? (\d+)")
 HIGH = re.compile(r"(?:maximum|exceed) (\d+)")
 USUAL = re.compile(r"Default: (\d+)")
+BETWEEN = re.compile(r"between 1 and (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,11 @@ def _limits(service: str, model: OperationModel, limit: str) -> tuple[int, int, 
     if limit not in members:
         return 1, 1 << 30, OTHER_DEFAULT
     shape = members[limit]
-    if service != "rds":
-        return 1, shape.metadata.get("max", 1 << 30), min(OTHER_DEFAULT, shape.metadata.get("max", 50))
-    # RDS states the range in its documentation only.
+    # RDS and Application Auto Scaling state the range in their documentation only.
     text = TAGS.sub("", shape.documentation)
+    if service != "rds":
+        most = int(between[1]) if (between := BETWEEN.search(text)) else shape.metadata.get("max", 1 << 30)
+        return 1, most, min(OTHER_DEFAULT, most)
     found = [expression.search(text) for expression in (LOW, HIGH, USUAL)]
     low, high, usual = (int(f[1]) if f else d for f, d in zip(found, RDS_LIMITS, strict=True))
     return low, high, usual

@@ -53,16 +53,18 @@ def test_pages_cover_everything_once(service: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "limits"),
+    ("service", "name", "limits"),
     [
-        ("DescribeDBClusters", (20, 100, 100)),
-        ("DescribeOrderableDBInstanceOptions", (20, 1000, 100)),
-        ("DescribeServerlessV2PlatformVersions", (1, 200, 20)),
-        ("DescribeDBClusterAutomatedBackups", (20, 100, 100)),
+        ("rds", "DescribeDBClusters", (20, 100, 100)),
+        ("rds", "DescribeOrderableDBInstanceOptions", (20, 1000, 100)),
+        ("rds", "DescribeServerlessV2PlatformVersions", (1, 200, 20)),
+        ("rds", "DescribeDBClusterAutomatedBackups", (20, 100, 100)),
+        ("application-autoscaling", "DescribeScalableTargets", (1, 50, 50)),
+        ("application-autoscaling", "DescribeScalingPolicies", (1, 10, 10)),
     ],
 )
-def test_limits_are_those_of_the_documentation(name: str, limits: tuple[int, int, int]) -> None:
-    pages = pages_of("rds", name)
+def test_limits_are_those_of_the_documentation(service: str, name: str, limits: tuple[int, int, int]) -> None:
+    pages = pages_of(service, name)
     assert pages is not None
     assert (pages.low, pages.high, pages.usual) == limits
 

@@ -15,10 +15,10 @@ from local_region import MASTER, PASSWORD, LocalRegion, eventually, unique
 AWS = str(Path(sys.executable).with_name("aws"))
 
 
-def aws(region: LocalRegion, *arguments: str) -> Any:
+def aws(region: LocalRegion, *arguments: str, service: str = "rds") -> Any:
     """The AWS CLI, as typed; its JSON answer."""
     result = subprocess.run(
-        [AWS, "rds", *arguments],
+        [AWS, service, *arguments],
         env={**region.environment(), "HOME": "/nonexistent"},
         capture_output=True,
         text=True,
@@ -65,6 +65,16 @@ def test_the_aws_cli_makes_a_cluster_and_fails_it_over(region: LocalRegion) -> N
     )
     eventually(lambda: region.writer(name) == f"{name}-2", "failed over")
     region.wait_available(name)
+    answer = aws(
+        region,
+        "register-scalable-target",
+        *("--service-namespace", "rds"),
+        *("--resource-id", f"cluster:{name}"),
+        *("--scalable-dimension", "rds:cluster:ReadReplicaCount"),
+        *("--min-capacity", "1", "--max-capacity", "5"),
+        service="application-autoscaling",
+    )
+    assert answer["ScalableTargetARN"].startswith("arn:aws:application-autoscaling:us-west-2:")
 
 
 def test_an_error_of_the_aws_cli_reads_as_on_aws(embedded_region: LocalRegion) -> None:
