@@ -11,7 +11,8 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from aurora_lab.course.cards import Card, Mood, passing
 from aurora_lab.course.catalog import read_catalog
@@ -29,6 +30,9 @@ from aurora_lab.region.client import RegionError
 from aurora_lab.region.fault_words import ACTIONS, DEFAULT_ACTIONS, asked, sentence
 from aurora_lab.region.home import Home, default_home
 from aurora_lab.view.live_map import LiveMap, LiveMaps
+
+if TYPE_CHECKING:
+    from aurora_lab.view.cluster_bill import ClusterBill
 
 DNS_TTL_SECONDS = 5.0
 """What AWS's zones say (FACTS 3.16); the lab's clock makes it pass faster."""
@@ -157,6 +161,19 @@ class Lab:
         if cluster is not None and not drawn.found:
             return Card(Mood.NOTE, f"There is no cluster {cluster} in the region.")
         return drawn
+
+    @_card_instead_of_error
+    def bill(self, cluster: str, since: datetime | None = None) -> ClusterBill | Card:
+        """What a cluster has done, since a moment or since it was made, at AWS's prices; as `aurora-lab bill`."""
+        # A kernel that asks for no bill starts sooner.
+        from aurora_lab.models.price_book import PriceBookError, price_book  # noqa: PLC0415
+        from aurora_lab.region.metered import UnknownClusterError  # noqa: PLC0415
+        from aurora_lab.view.cluster_bill import cluster_bill  # noqa: PLC0415
+
+        try:
+            return cluster_bill(self._home, cluster, price_book(), since=since)
+        except (PriceBookError, UnknownClusterError) as error:
+            return Card(Mood.NOTE, str(error))
 
     @_card_instead_of_error
     def fault(self, kind: str, name: str, action: str | None = None, cluster: str | None = None) -> Card:

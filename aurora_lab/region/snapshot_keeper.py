@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from aurora_lab.cluster.archive import Archive
 from aurora_lab.cluster.images import BackupError, copy_image
+from aurora_lab.region.clock import timestamp
 from aurora_lab.region.notices import notify
 from aurora_lab.region.rds.snapshot_documents import new_snapshot
 from aurora_lab.region.restorable import DAY_SECONDS, earliest_moment, forget_backup
@@ -199,6 +200,8 @@ class SnapshotKeeper(threading.Thread):
         if region.store.get("DBClusterSnapshot", identifier) is not None:
             return  # On a very fast clock a day is over within the minute.
         snapshot = new_snapshot(region, identifier, cluster, "automated")
+        # Its name says the minute: one moment for both, or they may be of two minutes.
+        snapshot["SnapshotCreateTime"] = timestamp(now)
         snapshot["_lab"]["at"] = now.timestamp()
         region.store.put("DBClusterSnapshot", identifier, snapshot)
         notify(region, "RDS-EVENT-0168", identifier)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from aurora_lab.models.bill import Bill
 from aurora_lab.models.billing import bill
 from aurora_lab.models.break_even import BreakEven, break_even
+from aurora_lab.models.money import shown
 from aurora_lab.models.price_book import PriceBook
 from aurora_lab.region import client
 from aurora_lab.region.home import DUMMY_KEY, DUMMY_SECRET, Home
 from aurora_lab.region.metered import CloudWatch, Metered, MetricSource, meter
+from aurora_lab.view.bill_picture import bill_svg
 
 if TYPE_CHECKING:
     from aurora_lab.region.home import RegionInfo
@@ -26,6 +29,23 @@ class ClusterBill:
     metered: Metered
     bill: Bill
     break_even: BreakEven
+
+    def __repr__(self) -> str:
+        """Its lines, and what it lacks."""
+        fine = self.bill.total < 1
+        lines = [f"{self.bill.title}, {float(self.bill.hours):.4g} lab hours: {shown(self.bill.total, fine)}"]
+        lines += [
+            f"  {shown(line.cost, fine)}  {line.what}: {float(line.quantity):.4g} {line.price.unit}"
+            f" at ${line.price.price:f} [{line.price.fact}]"
+            for line in self.bill.lines
+        ]
+        lines += [f"  not measured: {missing}" for missing in self.bill.not_measured]
+        return "\n".join([*lines, *(f"  {sentence}" for sentence in self.metered.assumed)])
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """In a notebook: the picture, and the lines below it."""
+        lines = f"<pre>{escape(repr(self))}</pre>"
+        return {"text/plain": repr(self), "text/html": bill_svg([self.bill], self.break_even) + lines}
 
 
 def cluster_bill(
@@ -55,7 +75,7 @@ def cluster_bill(
 
 
 def _bytes_now(home: Home, cluster: str) -> int | None:
-    for item in client.look(home)["clusters"]:
+    for item in client.ask(home, "live")["clusters"]:
         if item["id"] == cluster.lower() and (volume := item.get("volume")):
             # 0: it has not been counted yet.
             return int(volume["bytes_used"]) or None

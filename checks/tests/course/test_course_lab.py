@@ -146,6 +146,10 @@ def test_a_map_without_a_region_says_what_to_do(notebook: Notebook) -> None:
     assert "aurora-lab start" in repr(notebook.lab.map())
 
 
+def test_a_bill_without_a_region_says_what_to_do(notebook: Notebook) -> None:
+    assert "aurora-lab start" in repr(notebook.lab.bill("shop"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -54,6 +54,9 @@ def test_instances_are_billed_while_they_are_there(region: LocalRegion) -> None:
     assert hours(later)["db.r6g.large"] >= Fraction(20, 60)
     assert hours(billed(region, name))["db.r6g.large"] == hours(later)["db.r6g.large"]
     assert later.metered.scales == (SCALE,)
+    shown = later._repr_mimebundle_()
+    assert shown["text/html"].startswith("<svg")
+    assert f"not measured: page reads of {name} (I/Os)" in shown["text/plain"]
 
 
 def test_the_volume_is_billed_by_what_cloudwatch_shows(region: LocalRegion) -> None:
