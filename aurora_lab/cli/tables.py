@@ -85,10 +85,20 @@ def _show_cluster(cluster: Mapping[str, Any], console: Console) -> None:
     instances = cluster.get("instances") or []
     if instances:
         console.print(_instances(instances, wide=console.width >= WIDE))
+        _say_what_is_not_enforced(instances, console)
     else:
         console.print("  It has no instance yet. Add one with `aws rds create-db-instance`.")
     if volume := cluster.get("volume"):
         _show_volume(volume, console)
+
+
+def _say_what_is_not_enforced(instances: list[Mapping[str, Any]], console: Console) -> None:
+    running = [item for item in instances if item.get("serverless") and item.get("server") == "running"]
+    if any(not item["serverless"]["enforced"] for item in running):
+        console.print(
+            "  ACUs are measured and billed, but not enforced: "
+            "a server that is no container may use all of this machine."
+        )
 
 
 def _show_volume(volume: Mapping[str, Any], console: Console) -> None:

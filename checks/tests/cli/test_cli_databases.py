@@ -45,6 +45,24 @@ def test_status_shows_a_standby_without_a_name(run: Run) -> None:
     assert re.search(r"copy +replica of sales +available .* 12 ms +20 MB", replica)
 
 
+def test_status_shows_acus_and_says_what_is_not_enforced(run: Run, region: StandIn) -> None:
+    awake = {"acus": 4.5, "max": 8.0, "pause": None, "enforced": False}
+    paused = {"acus": 0.0, "max": 8.0, "pause": "paused", "enforced": False}
+    region.clusters = [
+        cluster(
+            "shop",
+            instance("shop-1", "writer", serverless=awake),
+            instance("shop-2", "reader", serverless=paused, server="paused"),
+        )
+    ]
+    shown = run("status").stdout
+    assert re.search(r"shop-1 .* running .* 4.5 of 8 ", shown)
+    assert re.search(r"shop-2 .* paused .* 0 of 8 ", shown)
+    assert "not enforced" in shown
+    awake["enforced"] = True
+    assert "not enforced" not in run("status").stdout
+
+
 def test_status_without_a_cluster_shows_the_instances(run: Run, region: StandIn) -> None:
     region.databases = [database("sales")]
     shown = run("status").stdout

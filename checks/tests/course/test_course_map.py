@@ -75,6 +75,25 @@ def arrows(svg: str, kind: str) -> set[str]:
     return {path.get("data-to", "") for path in paths if path.get("class") == f"al-{kind} al-arrow"}
 
 
+def test_a_serverless_instance_shows_its_capacity_and_its_pause() -> None:
+    awake = {"acus": 4.5, "min": 0, "max": 8, "pause": None}
+    paused = {"acus": 0.0, "min": 0, "max": 8, "pause": "paused"}
+    pair = [
+        instance("w", "writer", 0, serverless=awake),
+        instance("r", "reader", 1, serverless=paused, server="paused", connections=0),
+    ]
+    drawn = draw(seen(cluster(instances=pair)))
+    for shown in (drawn.text, "\n".join(words(drawn.svg))):
+        assert "tier 1, serverless 4.5 ACUs" in shown
+        assert "tier 1, serverless 0 ACUs" in shown
+    assert "reader, paused" in words(drawn.svg)
+    assert "available, tier 1, serverless 4.5 ACUs" in drawn.text
+    awake_again = [pair[0], instance("r", "reader", 1, serverless={**paused, "pause": "resuming"})]
+    assert changes(([cluster(instances=pair)], []), ([cluster(instances=awake_again)], [])) == [
+        "r is resuming"
+    ]
+
+
 def test_an_empty_region_is_said_to_be_empty() -> None:
     drawn = draw(seen())
     assert "no cluster" in repr(drawn)

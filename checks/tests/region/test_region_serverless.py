@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
+import docker
 from aurora_lab.region import client
 from local_region import MASTER, PASSWORD, QUICK, LocalRegion, eventually, unique
 from test_region_killed import kill
@@ -157,17 +159,34 @@ BURN = """
 """
 
 
+@contextmanager
+def busy(region: LocalRegion, host: str) -> Iterator[None]:
+    """An instance that has all the while something to compute."""
+    over = threading.Event()
+
+    def burn() -> None:
+        with region.connect(host) as connection:
+            while not over.is_set():
+                connection.execute(BURN)
+
+    thread = threading.Thread(target=burn)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(60)
+
+
 def test_capacity_follows_the_load_and_low_tiers_the_writer(quick: LocalRegion) -> None:
     """FACTS 5.6, 5.8, 5.21."""
     name = serverless(quick, (1, 1, 9), MinCapacity=0.5, MaxCapacity=8)
     writer, follower, other = (f"{name}-{number}" for number in (1, 2, 3))
-    with quick.connect(endpoint(quick, writer)) as connection:
-
-        def burn() -> bool:
-            connection.execute(BURN)
-            return acus(quick, writer) >= 1.5 and acus(quick, follower) >= 1.5
-
-        eventually(burn, "it has grown, and the reader of tier 1 with it")
+    with busy(quick, endpoint(quick, writer)):
+        eventually(
+            lambda: acus(quick, writer) >= 1.5 and acus(quick, follower) >= 1.5,
+            "it has grown, and the reader of tier 1 with it",
+        )
     eventually(lambda: {acus(quick, each) for each in (writer, follower, other)} == {0.5}, "all have shrunk")
 
     curves = client.ask(quick.home, f"capacity?cluster={name}")["instances"]
@@ -292,3 +311,24 @@ def test_who_gives_up_has_woken_it_all_the_same(quick: LocalRegion) -> None:
         with pytest.raises(psycopg.OperationalError):
             quick.ask(quick.describe(name)["Endpoint"], "SELECT 1", connect_timeout=2)
         eventually(lambda: (f"{name}-1", "0374") in told(quick, f"{name}-1"), "it has resumed")
+
+
+@pytest.mark.containers
+def test_a_container_has_no_more_than_its_capacity(containers_region: LocalRegion) -> None:
+    region = containers_region
+    name = serverless(region, (1,), MinCapacity=0.5, MaxCapacity=8)
+    instance = f"{name}-1"
+    eventually(lambda: seen(region, instance)["serverless"]["enforced"], "it is limited")
+    resource = region.instances(name)[instance]["DbiResourceId"].lower()
+    with closing(docker.from_env()) as engine:
+
+        def limited_to() -> float:
+            """Its ACUs, by its memory; the CPU that goes with them, but a quarter of one at least."""
+            host = engine.api.inspect_container(resource)["HostConfig"]
+            acus = float(host["Memory"] / (2 << 30))
+            assert host["CpuQuota"] / host["CpuPeriod"] == max(0.25, acus / 4)
+            return acus
+
+        eventually(lambda: limited_to() == 0.5, "idle, it has the least")
+        with busy(region, endpoint(region, instance)):
+            eventually(lambda: limited_to() > 0.5, "under load it is given more")
