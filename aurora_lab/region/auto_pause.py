@@ -59,7 +59,8 @@ class AutoPause:
     def idle(self, instance: Document) -> float:
         """For how many seconds of the lab clock an instance has had no connection, and nobody wanted one."""
         since = self._since.get(instance["DbiResourceId"])
-        if since is None or asleep(instance):
+        # Asked now, too: the last measurement may be some time ago on a busy machine.
+        if since is None or asleep(instance) or self._open(instance):
             return 0.0
         touched = self._region.sleepers.touched(instance["DBInstanceIdentifier"])
         return (monotonic() - max(since, touched)) * self._region.clock.scale
