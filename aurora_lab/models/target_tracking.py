@@ -8,7 +8,8 @@ Auto Scaling that botocore carries):
     3. high alarm: above the target for 3 of 3 one-minute points (observed, FACTS 6.10)
     4. low alarm: below 90 % of the target for 15 of 15 one-minute points (observed on other services, FACTS 6.10)
     5. wanted capacity: ceil(readers × metric ÷ target), in both directions. AWS publishes no formula; this is what
-       "in proportion to the metric" means for whole readers, and it never removes a reader that it would want back
+       "in proportion to the metric" means for whole readers, and it never removes a reader that it would want back;
+       a scale-out counts only the readers of whom the metric is: one that is new has taken no load over yet
     6. never outside of minimum and maximum (FACTS 6.2)
     7. nothing while the cluster, or one of its instances, is not `available` (FACTS 6.6)
     8. scale out if one policy says so; in only if all that may scale in say so; the largest capacity wins
@@ -99,6 +100,8 @@ class Reading:
     metric: Point
     high: AlarmState
     low: AlarmState
+    reporters: int | None = None
+    """Of how many readers the metric is the average; None for all there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,7 @@ def wanted(readers: int, metric: float, target: float) -> int:
 def decide(fleet: Fleet, readings: Sequence[Reading], past: Past) -> Decision:
     """What is to be done now (rules 5 to 12)."""
     ringing = [
-        (_bounded(fleet, reading), number)
+        (_bounded(fleet, reading, _reporting(fleet, reading)), number)
         for number, reading in enumerate(readings)
         if reading.high is AlarmState.ALARM and reading.metric is not None
     ]
@@ -172,7 +175,7 @@ def decide(fleet: Fleet, readings: Sequence[Reading], past: Past) -> Decision:
         return _out(fleet, to, number, readings[number].policy, past)
     able = [(number, reading) for number, reading in enumerate(readings) if reading.policy.scale_in]
     if able and all(r.low is AlarmState.ALARM and r.metric is not None for _, r in able):
-        to, number = max(((_bounded(fleet, r), n) for n, r in able), key=lambda each: each[0])
+        to, number = max(((_bounded(fleet, r, fleet.readers), n) for n, r in able), key=lambda each: each[0])
         return _in(fleet, to, number, readings[number].policy, past)
     return Decision(hold=Hold.NO_ALARM)
 
@@ -207,9 +210,13 @@ def _in(fleet: Fleet, to: int, number: int, policy: Tracking, past: Past) -> Dec
     return Decision(max(to, fleet.readers - fleet.removable), number)
 
 
-def _bounded(fleet: Fleet, reading: Reading) -> int:
+def _reporting(fleet: Fleet, reading: Reading) -> int:
+    return fleet.readers if reading.reporters is None else min(reading.reporters, fleet.readers)
+
+
+def _bounded(fleet: Fleet, reading: Reading, readers: int) -> int:
     metric = 0.0 if reading.metric is None else reading.metric
-    needed = wanted(fleet.readers, metric, reading.policy.target)
+    needed = wanted(readers, metric, reading.policy.target)
     return min(max(needed, fleet.minimum), fleet.maximum)
 
 

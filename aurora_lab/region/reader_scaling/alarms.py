@@ -80,12 +80,13 @@ def take_points(region: Region, policy: Document, now: datetime) -> bool:
     minutes = _minutes(samples, STATISTICS[statistic], seen)
     minute = timedelta(seconds=max(region.clock.real(PERIOD_SECONDS), FASTEST_SECONDS))
     if not minutes and now - seen > minute * LATE_MINUTES:
-        minutes = [(seen + minute, None)]
+        minutes = [(seen + minute, None, 0)]
     if not minutes:
         return False
-    points = [*private["points"], *(point for _, point in minutes)]
+    points = [*private["points"], *(point for _, point, _ in minutes)]
     private["points"] = points[-LOW_POINTS - SPARE_POINTS :]
     private["seen"] = minutes[-1][0].isoformat()
+    private["reporters"] = minutes[-1][2]
     _judge(region, policy, tracking(configuration))
     return True
 
@@ -100,6 +101,7 @@ def reading(policy: Document) -> Reading:
         points[-1] if points else None,
         high,
         low,
+        private.get("reporters"),
     )
 
 
@@ -110,10 +112,14 @@ def cloudwatch_alarms(region: Region) -> list[Alarm]:
 
 def _minutes(
     samples: Sequence[Sample], statistic: Callable[[Sequence[float]], Point], seen: datetime
-) -> list[tuple[datetime, Point]]:
-    """One point for each time at which the readers were sampled; those of one minute have the same time."""
+) -> list[tuple[datetime, Point, int]]:
+    """One point for each time at which the readers were sampled, and of how many readers it is.
+
+    The samples of one minute have the same time.
+    """
     times = sorted({sample.at for sample in samples if sample.at > seen})
-    return [(at, statistic([each.value for each in samples if each.at == at])) for at in times]
+    values = {at: [each.value for each in samples if each.at == at] for at in times}
+    return [(at, statistic(found), len(found)) for at, found in values.items()]
 
 
 def _judge(region: Region, policy: Document, rule: Tracking) -> None:

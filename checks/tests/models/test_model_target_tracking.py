@@ -51,6 +51,15 @@ def test_the_average_is_over_those_who_report() -> None:
     assert average([None]) is None and average([]) is None
 
 
+def test_readers_that_have_not_reported_yet_ask_for_no_more_readers() -> None:
+    """Ten connections on one reader, target 4: three readers; when they are there, not eight."""
+    policy = Tracking(target=4)
+    grown = Fleet(readers=3, removable=2, minimum=0, maximum=15)
+    one_reports = Reading(policy, 10.0, ALARM, OK, reporters=1)
+    assert decide(grown, [one_reports], NEVER).hold is Hold.AT_DESIRED
+    assert decide(grown, [Reading(policy, 10.0, ALARM, OK, reporters=3)], NEVER).to == 8
+
+
 @pytest.mark.parametrize(
     ("points", "before", "state"),
     [
