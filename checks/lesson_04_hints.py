@@ -65,14 +65,15 @@ CANDIDATES = [
 ]
 
 REPAIR = [
-    "The repair begins by itself. What you do is to look at the log until it says so, and to subtract.",
-    'A loop with `time.sleep(0.1)` waits: `while said("b1 has been rebuilt") is None:`. For the size, print '
+    "The repair begins by itself. What you do is to ask again and again until it is done.",
+    "A loop asks: as long as `seconds` is None, sleep a little, and call `repair_time` again. For the size, print "
     "`risk(size)` for each of `sizes`, or read the plot.",
     "Nearly all of it:\n"
-    'lab.fault("storage-node", "b1", "destroy")\n'
-    'while said("b1 has been rebuilt") is None:\n'
+    'lab.fault("storage-node", "b1", ...)\n'
+    "seconds = None\n"
+    "while seconds is None:\n"
     "    time.sleep(0.1)\n"
-    'seconds = (said("b1 has been rebuilt") - said(...)).total_seconds()\n'
+    '    seconds = repair_time("...")\n'
     "segment = max(size for size in sizes if risk(size) < ...)",
 ]
 

@@ -184,8 +184,11 @@ def check_repair(region: RegionView, evidence: Evidence) -> Passed:
             "It is rebuilt.",
             "Wait a moment, and run your cell again.",
         )
-    took = (rebuilt[0][0] - destroyed[-1]).total_seconds()
     seconds, segment = number(evidence, "seconds"), number(evidence, "segment")
+    # On a loaded machine a repair may be done twice; the learner has seen one of them.
+    took = min(
+        ((at - destroyed[-1]).total_seconds() for at, _ in rebuilt), key=lambda each: abs(each - seconds)
+    )
     if abs(seconds - took) > 0.1:
         raise Mistake("other-time", f"`seconds` is {seconds:g}.", f"By the event log it took {took:.1f} s.")
     chances = {size: _risk(size) for size in SIZES}

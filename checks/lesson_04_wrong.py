@@ -37,7 +37,6 @@ AZ = {
         _NO_FIRST,
     ),
 }
-# Of what was down before, the check of the next try finds nothing: it looks at the moment of sending.
 
 _SECOND = "second = Commit(2)\nsecond.look(1)\n"
 _READ = '!psql -h "$WRITER" -c "$READ"\n!psql -h "$READER" -c "$READ"\n'
@@ -201,14 +200,11 @@ CANDIDATES = {
     ),
 }
 
-_WAIT = """
-for _ in range(300):
-    if said("b1 has been rebuilt"):
-        break
+_DESTROY = """
+lab.fault("storage-node", "b1", "destroy")
+while (seconds := repair_time("b1")) is None:
     time.sleep(0.1)
 """
-_DESTROY = 'lab.fault("storage-node", "b1", "destroy")\n' + _WAIT
-_SECONDS = 'seconds = (said("b1 has been rebuilt") - said("b1 has been destroyed")).total_seconds()\n'
 
 REPAIR = {
     "killed-only": Wrong(
@@ -217,16 +213,17 @@ REPAIR = {
         "mend()\n",
     ),
     "other-time": Wrong(
-        _DESTROY + _SECONDS + "seconds, segment = seconds + 10, 10\n",
-        "That is not the time between the two lines of the log. Subtract the earlier from the later one, in seconds.",
+        _DESTROY + "seconds, segment = seconds + 10, 10\n",
+        "That is not what the event log says. 10 s is the paper's figure for 10 GB; here there are other disks and "
+        "less data. Keep what `repair_time` returns.",
     ),
     "the-largest": Wrong(
-        _SECONDS + "segment = max(sizes)\n",
+        'seconds = repair_time("b1")\nsegment = max(sizes)\n',
         "A segment of that size takes hours to repair, and all that time one copy is missing. Look at the plot: it is "
         "far above the line.",
     ),
     "the-smallest": Wrong(
-        _SECONDS + "segment = min(sizes)\n",
+        'seconds = repair_time("b1")\nsegment = min(sizes)\n',
         "The risk is under the limit, but a larger one is as well. Ten times as many segments are ten times as much to "
         "look after: take the largest that is safe enough.",
     ),
