@@ -165,6 +165,7 @@ first.look()
 lab.check("04.1")
 
 # %%
+time.sleep(1)  # the map looks at the storage nodes once a second
 lab.map()
 
 # %% [markdown]
@@ -428,7 +429,8 @@ lab.predict("04.5", choice)
 # A colleague has written both rules down, as many notes on the web have them. Both are wrong.
 #
 # - VCL: the highest LSN such that it **and every record below** is covered by the PGCL of its own group [2.24].
-# - VDL: the highest **CPL** that is not above the VCL. A CPL is a record after which the log may be cut [2.26] [2.28].
+# - VDL: the highest **CPL** that is not above the VCL. A CPL is a record after which the log
+#   may be cut when a crash is cleared up [2.26] [2.28].
 #
 # Mend them. `issued` are the records in order, as (LSN, group), `pgcls` has the PGCL of each group, and `complete` is
 # the VCL. Where there is no such CPL, the VDL is 0.
@@ -681,7 +683,7 @@ begins = [0, 0]
 figure, axes = plt.subplots(figsize=(7.5, 2.2), layout="constrained")
 for part, color in parts.items():
     widths = [getattr(ios, part) for ios in bars.values()]
-    axes.barh(list(bars), widths, left=begins, color=color, label=part)
+    axes.barh(list(bars), widths, left=begins, color=color, label=part.replace("_", " "))
     begins = [begin + width for begin, width in zip(begins, widths, strict=True)]
 for name, total in zip(bars, begins, strict=True):
     axes.annotate(f" {total:.2f}", (total, name), va="center")
