@@ -86,7 +86,7 @@ class Commit(Thread):
 
     def __init__(self, number):
         super().__init__(daemon=True)
-        self.number, self.took, self.error = number, None, None
+        self.number, self.state = number, "waits"
         self.start()
 
     def run(self):
@@ -96,15 +96,14 @@ class Commit(Thread):
             with psycopg.connect(host=os.environ["WRITER"], autocommit=True) as station:
                 begun = time.monotonic()
                 station.execute(insert, [self.number])
-                self.took = round(time.monotonic() - begun, 3)
+            self.state = f"confirmed after {time.monotonic() - begun:.3f} s"
         except psycopg.Error as error:
-            self.error = error
+            self.state = f"failed: {error}"
 
     def look(self, seconds=2):
         """Wait for it, this long at most, and say how it stands."""
         self.join(seconds)
-        state = f"confirmed after {self.took} s" if self.took else self.error or "waits"
-        print(f"measurement {self.number}: {state}")
+        print(f"measurement {self.number}: {self.state}")
 
 
 # %%
@@ -165,7 +164,7 @@ first.look()
 lab.check("04.1")
 
 # %%
-time.sleep(1)  # the map looks at the storage nodes once a second
+time.sleep(1)  # until the region has looked at its storage nodes
 lab.map()
 
 # %% [markdown]
@@ -429,8 +428,8 @@ lab.predict("04.5", choice)
 # A colleague has written both rules down, as many notes on the web have them. Both are wrong.
 #
 # - VCL: the highest LSN such that it **and every record below** is covered by the PGCL of its own group [2.24].
-# - VDL: the highest **CPL** that is not above the VCL. A CPL is a record after which the log
-#   may be cut when a crash is cleared up [2.26] [2.28].
+# - VDL: the highest **CPL** that is not above the VCL. A CPL is a record after which a
+#   recovery may cut the log [2.26] [2.28].
 #
 # Mend them. `issued` are the records in order, as (LSN, group), `pgcls` has the PGCL of each group, and `complete` is
 # the VCL. Where there is no such CPL, the VDL is 0.
