@@ -7,6 +7,7 @@ tested here: each is marked as that, or cites its fact.
 
 from __future__ import annotations
 
+BACKUPS = "region/test_region_backups.py::"
 CLIENTS = "region/test_region_clients.py::"
 CLUSTERS = "region/test_region_clusters.py::"
 DATABASES = "region/test_region_databases.py::"
@@ -16,6 +17,7 @@ NODES = "cluster/test_cluster_storage_nodes.py::"
 NOTED = "region/test_region_only_noted.py::"
 PROMOTION = "cluster/test_cluster_promotion.py::"
 ROUTER = "endpoints/test_endpoint_router.py::"
+MODELS = "models/test_model_"
 STANDBY = "region/test_region_standby.py::"
 VOLUME = "region/test_region_volume.py::"
 ZONES = "region/test_region_zones.py::"
@@ -113,6 +115,36 @@ HELD: dict[str, dict[str, tuple[str, ...]]] = {
         "the certificate authority": (
             "endpoints/test_endpoint_certificates.py::test_the_ca_can_sign_for_aws_and_this_machine_only",
         ),
+    },
+    "04": {
+        "a commit waits for 4 of 6 nodes": (QUORUM,),
+        "a node: a process and a folder of log": (
+            NODES + "test_the_log_of_the_nodes_is_trimmed",
+            NODES + "test_the_six_nodes_take_little_memory",
+        ),
+        "a node dies or hangs; another repairs it": (
+            QUORUM,
+            NODES + "test_a_destroyed_node_is_rebuilt_from_its_peers_by_itself",
+        ),
+        "the loss is noticed after 10 s, which pass faster": (
+            VOLUME + "test_the_loss_of_a_copy_is_noticed_after_ten_seconds_of_the_labs_clock",
+        ),
+        "SCL and PGCL": (NODES + "test_what_the_positions_say",),
+        "one protection group: VCL = PGCL": (NODES + "test_sql_shows_the_nodes_and_the_positions",),
+        "a reader does not count": (QUORUM,),
+        "it may show a row whose commit waits": (
+            NODES + "test_a_reader_may_show_a_row_whose_commit_still_waits",
+        ),
+        "the rules of 04.4 to 04.7": (
+            MODELS + "lsn.py::test_pgcl_is_the_highest_that_four_have_reached",
+            MODELS + "lsn.py::test_figure_3_of_the_2018_paper",
+            MODELS + "lsn.py::test_the_durable_point_of_the_2017_paper",
+            MODELS + "quorum.py::test_an_az_lost_leaves_writes_an_az_and_one_more_leaves_reads",
+            MODELS + "availability.py::test_simulation_and_theory_agree_on_the_time_to_loss",
+        ),
+        "Table 1: a model": (MODELS + "write_path.py::test_the_model_comes_to_the_papers_figures",),
+        "the metric grows by what is loaded": (BACKUPS + "test_cloudwatch_shows_how_large_the_volume_is",),
+        "one set of pages": (BACKUPS + "test_cloudwatch_shows_how_large_the_volume_is",),
     },
     "05": {
         "AWS CLI, boto3, psql, PostgreSQL, TLS with `verify-full`": (CLI, TLS),
