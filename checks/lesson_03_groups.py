@@ -175,6 +175,8 @@ def check_job(region: RegionView, evidence: Evidence) -> Passed:
         raise Mistake("deleted", f"`kept` is empty. psql printed: {text[:80]}", "All rows of `kept`.")
     if not text:
         raise Mistake("no-job", "`job` is empty.", "What psql printed.", "Run the job, and keep its output.")
+    if "invalid command-line argument" in text:
+        raise Mistake("not-a-setting", f"psql printed: {text[:160]}", "A session that is read-only.")
     came = [
         item
         for item in region.connections(cluster["ReaderEndpoint"])

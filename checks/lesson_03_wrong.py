@@ -182,7 +182,7 @@ PROMOTED = {
         _change("report", 'StaticMembers=["tickets-2"]')
         + _change("website", 'ExcludedMembers=["tickets-2", "tickets-3"]')
         + _RUN,
-        "Until tickets-2 is promoted. Then the report stands there as it did tonight: give its group a second member.",
+        "Until this one is promoted. Then the report stands there as it did tonight: give its group a second member.",
         _AS_BEFORE,
     ),
     "shared-with-the-website": Wrong(
@@ -205,6 +205,11 @@ JOB = {
     "not-by-the-reader-endpoint": Wrong(
         _KEEP + f'job = !{_HARMLESS} -h "$WRITER" -c "$JOB" 2>&1\n',
         "Refused, as it should be. But the job comes by the reader endpoint, every night: use `$READER`.",
+    ),
+    "not-a-setting": Wrong(
+        _KEEP + 'job = !PGOPTIONS=default_transaction_read_only=on psql -h "$READER" -c "$JOB" 2>&1\n',
+        "PostgreSQL did not even let the job in: it could not read what is in `PGOPTIONS`. Before the setting there "
+        'stands `-c`, with a blank after it: `PGOPTIONS="-c name=value"`.',
     ),
     "not-refused": Wrong(
         _KEEP + 'job = !psql -h "$READER" -c "begin; $JOB; rollback" 2>&1\n',
