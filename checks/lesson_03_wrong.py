@@ -153,6 +153,15 @@ GROUPS = {
         "this endpoint and make it again with `StaticMembers`.",
         _NO_ENDPOINTS + _NO_NEW,
     ),
+    "shared": Wrong(
+        _REPORT
+        + _endpoint("website", 'ExcludedMembers=["tickets-1"]')
+        + _NEW
+        + _VISIT
+        + 'rds.modify_db_cluster_endpoint(DBClusterEndpointIdentifier="website", ExcludedMembers=["tickets-3"])\n',
+        "The lists are right now, and were others when you visited. Visit both again: `visit(host_of(...))`.",
+        _NO_ENDPOINTS + _NO_NEW,
+    ),
     "other-type": Wrong(
         _endpoint("report", 'StaticMembers=["tickets-3"]', "ANY") + _WEBSITE + _NEW,
         "An endpoint of the type ANY keeps a member that becomes the writer, and the report would slow down the sale. "

@@ -181,7 +181,7 @@ lab.predict("03.2", choice)
 # ### 03.2 Break it, and repair it
 #
 # 1. Fail over to `tickets-2`: `rds.failover_db_cluster`, with `TargetDBInstanceIdentifier`. Wait for the cluster
-#    (`db_cluster_available`), and for `tickets-1`, which restarts as a reader (`db_instance_available`).
+#    (`db_cluster_available`), and for `tickets-1`, which restarts (`db_instance_available`).
 # 2. Sell ticket 2 with the old setting, `sell(2, host)`, and read what it says.
 # 3. Put a better name into `host`, one that stays right at the next failover too. Sell ticket 3.
 
