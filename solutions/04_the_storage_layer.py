@@ -193,7 +193,7 @@ lab.predict("04.2", choice)
 # %% [markdown]
 # ### 04.2 Break it, and repair it with one call
 #
-# 1. Kill the storage node `a2`: `lab.fault("storage-node", "a2")`.
+# 1. Kill `a2`: `lab.fault` as before, of the kind `"storage-node"`.
 # 2. Send measurement 2, and look at it: `second = Commit(2)`.
 # 3. While it waits, read measurement 1 through `$WRITER` and through `$READER`: the statement is in `$READ`.
 # 4. Bring back **one** storage node, and no more (a last argument `"undo"`). Look at measurement 2 again.
@@ -292,8 +292,8 @@ lab.predict("04.3", choice)
 #
 # 1. `well = pace("well")`, with all six nodes.
 # 2. `one_slow`, with `b1` slow: the same, under `with slow("b1"):`.
-# 3. `no_spare`, with `b1` slow **and** two others hanging all the time: `lab.fault("storage-node", "c1", "pause")`,
-#    and `c2`. Now `b1` is one of only four.
+# 3. `no_spare`, with `b1` slow **and** `c1` and `c2` hanging all the time: `lab.fault` with a third argument,
+#    `"pause"`, for each of them, before the run. Now `b1` is one of only four.
 # 4. `mend()`. The last lines of the cell draw what you have measured.
 
 # %% exercise="04.3"
