@@ -297,12 +297,16 @@ class Region:
     def _worker(self, resource_id: str) -> ClusterWorker:
         with self._workers_lock:
             worker = self._workers.get(resource_id)
-            if worker is None:
-                if resource_id.startswith("db-"):
-                    worker = DatabaseWorker(self, resource_id, next_database_step)
-                else:
-                    worker = ClusterWorker(self, resource_id, next_step)
-                self._workers[resource_id] = worker
+        if worker is not None:
+            return worker
+        # Without the lock: a new worker reads the state file, and who writes that may be waiting for the lock.
+        if resource_id.startswith("db-"):
+            new: ClusterWorker = DatabaseWorker(self, resource_id, next_database_step)
+        else:
+            new = ClusterWorker(self, resource_id, next_step)
+        with self._workers_lock:
+            worker = self._workers.setdefault(resource_id, new)
+            if worker is new:
                 worker.start()
         return worker
 
