@@ -433,7 +433,7 @@ def connect(hosts, remember, **settings):
     )
 
 
-settings = {"hosts": [WRITER, READER], "remember": 6}
+settings = {"hosts": [WRITER], "remember": 6}
 before = watch("before", lambda: connect(**settings), kill)
 show(before=before)
 errors(before)
@@ -464,7 +464,7 @@ lab.predict("08.4", choice)
 
 # %% exercise="08.4"
 memory.clear()
-settings = {"hosts": [WRITER, READER], "remember": 6}
+settings = {"hosts": [WRITER], "remember": 6}
 ### BEGIN SOLUTION
 settings = {
     "hosts": [WRITER, READER],
