@@ -191,6 +191,12 @@ def ask(query, *values):
     return print("Nobody answers.", says)
 
 
+# %%
+def short(error):
+    """The first line of an error, without the address."""
+    return str(error).splitlines()[0].split("failed: ")[-1]
+
+
 ask("""create table if not exists payment (
   gate text, at timestamptz default clock_timestamp(),
   taken_by text default aurora_db_instance_identifier())""")
@@ -215,7 +221,7 @@ def watch(gate, connect, incident):
             session = session or connect()
             session.execute("insert into payment (gate) values (%s)", [gate])
         except psycopg.Error as problem:
-            session, error, failed = None, str(problem).strip().splitlines()[-1], True
+            session, error, failed = None, short(problem), True
         attempts.append((time.monotonic() - begun, error))
         calm = calm + 1 if failed and not error else 0
         time.sleep(0.02)
@@ -237,7 +243,7 @@ def gap(attempts):
 
 def errors(attempts):
     for error, count in Counter(error for _, error in attempts if error).items():
-        print(f"{count:4} × {error[:120]}")
+        print(f"{count:4} × {error}")
 
 
 def plain():
@@ -618,7 +624,7 @@ def commit(session, car):
         session.commit()
         print(car, "committed")
     except psycopg.Error as error:
-        print(car, "COMMIT failed:", str(error).strip()[:60])
+        print(car, "COMMIT failed:", short(error))
 
 
 def caught(car, sent):
