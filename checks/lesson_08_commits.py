@@ -181,7 +181,7 @@ def _unique(region: RegionView) -> list[set[str]]:
 )
 def check_alone(region: RegionView, _evidence: Evidence) -> Passed:
     """A new instance in another AZ took over by hand; with two, the next outage needed nobody."""
-    the_writer(region)
+    _writer_is_there(region)
     alone = the_gate(region, "alone")
     moment, zone = _outage(region, alone)
     if len(alone.instances) < 2:
@@ -197,6 +197,20 @@ def check_alone(region: RegionView, _evidence: Evidence) -> Passed:
         f"{zone} failed with {alone.instances[0]}: {alone.gap:.1f} s, until {new} was there. {other} failed with "
         f"{pair.instances[0]}: {pair.gap:.1f} s, and {pair.instances[-1]} took over by itself."
     )
+
+
+def _writer_is_there(region: RegionView) -> None:
+    """Nobody answers while the AZ of the writer is out, and nobody else can take over."""
+    writer = the_writer(region)
+    zone = region.instances(CLUSTER)[writer]["AvailabilityZone"]
+    moments = [moment for moment, name in outages(region) if name == zone]
+    if moments and not is_back(region, zone, moments[-1]):
+        raise Mistake(
+            "nobody-there",
+            f"The writer is {writer}, in {zone}, which is out.",
+            "A writer in an AZ that is there.",
+            f'Bring it back, `lab.fault("az", "{zone}", "undo")`, wait with `settle()`, and begin the exercise again.',
+        )
 
 
 def _outage(region: RegionView, gate: Gate) -> tuple[datetime, str]:

@@ -293,7 +293,7 @@ ask("delete from payment where gate in ('alone', 'pair')")
 
 ALONE = {
     "waited-for-the-az": Wrong(
-        _alone('time.sleep(1)\n    lab.fault("az", zone, "undo")') + _PAIR,
+        _alone('time.sleep(1)\n    lab.fault("az", zone, "undo")'),
         "On AWS you cannot bring an AZ back, and nobody knows how long it takes. Add an instance in another one.",
         _ONE_AGAIN,
     ),

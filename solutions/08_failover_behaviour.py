@@ -48,6 +48,7 @@ from aurora_lab import lab
 
 os.environ.update(PGUSER="keeper", PGPASSWORD="exact-change-8", PGDATABASE="toll")
 rds = boto3.client("rds")
+TOLL = {"DBClusterIdentifier": "toll"}
 
 
 # %% [markdown]
@@ -60,7 +61,7 @@ def instance(name):
 
 
 def members():
-    cluster = rds.describe_db_clusters(DBClusterIdentifier="toll")["DBClusters"][0]
+    cluster = rds.describe_db_clusters(**TOLL)["DBClusters"][0]
     return {item["DBInstanceIdentifier"]: item for item in cluster["DBClusterMembers"]}
 
 
@@ -71,7 +72,7 @@ def writer():
 def settle():
     """Wait until the cluster and all its instances are available."""
     ours = [{"Name": "db-cluster-id", "Values": ["toll"]}]
-    rds.get_waiter("db_cluster_available").wait(DBClusterIdentifier="toll")
+    rds.get_waiter("db_cluster_available").wait(**TOLL)
     rds.get_waiter("db_instance_available").wait(Filters=ours)
 
 
@@ -129,8 +130,8 @@ lab.predict("08.1", choice)
 # %% [markdown]
 # ### 08.1 Have it your way
 #
-# 1. Fail over, and name no target: `rds.failover_db_cluster(DBClusterIdentifier="toll")`. Then `settle()`, and
-#    `print(writer())`.
+# 1. Fail over, and name no target: `rds.failover_db_cluster(...)`, with `DBClusterIdentifier="toll"` only. Then
+#    `settle()`, and `print(writer())`.
 # 2. That machine is too small for the bridge. It shall be promoted only when **no other** can. Change its tier, from 0
 #    (first) to 15 (last): `rds.modify_db_instance(DBInstanceIdentifier=..., PromotionTier=..., ApplyImmediately=True)`.
 #    Leave the others as they are. `settle()`.
@@ -173,7 +174,7 @@ lab.check("08.1")
 # `watch` opens a gate, starts an incident half a second later, and goes on until cars have paid for a while.
 
 # %%
-cluster = rds.describe_db_clusters(DBClusterIdentifier="toll")["DBClusters"][0]
+cluster = rds.describe_db_clusters(**TOLL)["DBClusters"][0]
 WRITER, READER = cluster["Endpoint"], cluster["ReaderEndpoint"]
 
 
@@ -226,6 +227,7 @@ def watch(gate, connect, incident):
         calm = calm + 1 if failed and not error else 0
         time.sleep(0.02)
     trouble.join()
+    rds.get_waiter("db_cluster_available").wait(**TOLL)
     return attempts
 
 
@@ -298,7 +300,6 @@ lab.predict("08.2", choice)
 planned, killed = [], []
 longest = ...  # {"planned": ..., "killed": ...}
 ### BEGIN SOLUTION
-TOLL = {"DBClusterIdentifier": "toll"}
 planned = watch("planned", plain, lambda: rds.failover_db_cluster(**TOLL))
 killed = watch("killed", plain, kill)
 longest = {"planned": gap(planned), "killed": gap(killed)}
@@ -344,10 +345,7 @@ lab.fault("instance", next(name for name in members() if name != writer()))  # a
 for target in ("toll-3", "toll-1"):
     time.sleep(1)
     settle()
-    rds.failover_db_cluster(
-        DBClusterIdentifier="toll",
-        TargetDBInstanceIdentifier=target,
-    )
+    rds.failover_db_cluster(**TOLL, TargetDBInstanceIdentifier=target)
     settle()
 
 # %% [markdown]
@@ -544,6 +542,7 @@ PASS = "insert into passage (car) values (%s) on conflict do nothing"
 
 
 def seen():
+    settle()
     query = "select gate, taken_by, count(*), min(car), max(car) from passage group by 1, 2"
     for row in ask(query):
         print("gate {}, taken by {}: {} cars, from {} to {}".format(*row))
@@ -666,6 +665,7 @@ lots = [True, True, False, False]
 random.shuffle(lots)
 for car, sent in enumerate(lots, start=601):
     caught(car, sent)
+settle()
 
 # %% [markdown]
 # ### 08.6 Find out, then finish
@@ -770,6 +770,7 @@ def day(table):
         else:
             take(*payment)
         done.append(payment)
+    settle()
     return ask("select count(*) from ledger")[0][0]
 
 
@@ -851,7 +852,7 @@ def leave_alone(name):
     """Only this instance stays. Returns its AZ."""
     settle()
     if writer() != name:
-        rds.failover_db_cluster(DBClusterIdentifier="toll", TargetDBInstanceIdentifier=name)
+        rds.failover_db_cluster(**TOLL, TargetDBInstanceIdentifier=name)
         settle()
     for other in set(members()) - {name}:
         rds.delete_db_instance(DBInstanceIdentifier=other)
