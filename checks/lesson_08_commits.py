@@ -17,6 +17,7 @@ from .lesson_08_looks import (
     failovers,
     is_back,
     names,
+    numbers,
     outages,
     rows,
     the_gate,
@@ -29,6 +30,7 @@ DAY = Counter(f"customer-{number}" for number in range(1, 29) if number not in (
 DAY.update(["customer-10", "customer-20"])
 CENTS = 250
 LONE = "toll-1"
+PATIENCE_SECONDS = 30.0
 
 
 @exercise(
@@ -172,6 +174,7 @@ def _unique(region: RegionView) -> list[set[str]]:
     "Be the one who acts",
     hints=hints.ALONE,
     wrong=wrong.ALONE,
+    variables=("cheapest",),
     prediction=Prediction(
         "abc",
         "b",
@@ -179,8 +182,8 @@ def _unique(region: RegionView) -> list[set[str]]:
         "there [4.12].",
     ),
 )
-def check_alone(region: RegionView, _evidence: Evidence) -> Passed:
-    """A new instance in another AZ took over by hand; with two, the next outage needed nobody."""
+def check_alone(region: RegionView, evidence: Evidence) -> Passed:
+    """A new instance in another AZ took over by hand; with two, the next outage needed nobody. The choice fits."""
     _writer_is_there(region)
     alone = the_gate(region, "alone")
     moment, zone = _outage(region, alone)
@@ -193,6 +196,16 @@ def check_alone(region: RegionView, _evidence: Evidence) -> Passed:
     for since, name in ((moment, zone), (second, other)):
         if not is_back(region, name, since):
             raise Mistake("still-out", f"{name} is still out.", "Both AZs are back.")
+    crash = the_gate(region, "restart")
+    wanted = {"crash": 1 if crash.gap <= PATIENCE_SECONDS else 2, "az": 2}
+    told = numbers(evidence, "cheapest", list(wanted))
+    if told != wanted:
+        raise Mistake(
+            "other-choice",
+            f"`cheapest` is {evidence['cheapest']}. Alone: {crash.gap:.1f} s after the crash; after the outage of an "
+            f"AZ nothing, until you added {new}.",
+            f"The fewest instances for {PATIENCE_SECONDS:g} s, without a hand.",
+        )
     return Passed(
         f"{zone} failed with {alone.instances[0]}: {alone.gap:.1f} s, until {new} was there. {other} failed with "
         f"{pair.instances[0]}: {pair.gap:.1f} s, and {pair.instances[-1]} took over by itself."

@@ -89,5 +89,6 @@ ALONE = [
     "settle()\n"
     'away = instance(writer())["AvailabilityZone"]\n'
     'pair = watch("pair", plain, lambda: lab.fault("az", away))\n'
-    "... and bring it back",
+    "... and bring it back\n"
+    'cheapest = {"crash": ..., "az": ...}',
 ]

@@ -168,7 +168,7 @@ def numbers(evidence: Evidence, name: str, keys: Sequence[str]) -> dict[str, flo
             "not-numbers",
             f"`{name}` is {str(value)[:100]}.",
             f"A dictionary with a number under each of {names(keys)}.",
-            'As `{"planned": gap(planned), ...}`.',
+            f'As `{{"{keys[0]}": 1, ...}}`.',
         )
     return {key: float(value[key]) for key in keys}
 

@@ -141,7 +141,7 @@ _NO_AFTER = "settle()\nask(\"delete from payment where gate = 'after'\")\n"
 
 SETTINGS = {
     "still-remembers": Wrong(
-        _settings('"remember": 6, "target_session_attrs": "read-write", "connect_timeout": 2'),
+        _settings('"remember": 8, "target_session_attrs": "read-write", "connect_timeout": 2'),
         "It looks for a session that writes, at an address that is out of date. No setting of the session helps "
         "against that: `remember` must be 0.",
         _NO_AFTER,
@@ -313,5 +313,10 @@ ALONE = {
         _BY_HAND + _BACK + _PAIR,
         "The bridge is open, on one instance again: the AZ that you took last is still out. Bring it back.",
         _ONE_AGAIN,
+    ),
+    "other-choice": Wrong(
+        _BY_HAND + _BACK + _PAIR + 'lab.fault("az", away, "undo")\ncheapest = {"crash": 2, "az": 2}\n',
+        "Look at the plot: which of the two outages was over by itself with one instance, and which needed you?",
+        _ONE_AGAIN + "cheapest = None\n",
     ),
 }
