@@ -459,12 +459,13 @@ lab.predict("08.4", choice)
 # %% [markdown]
 # ### 08.4 Mend the settings
 #
-# 1. `remember`: 0.
-# 2. `target_session_attrs`: with `"read-write"` the client takes from the list only a session that can write. Without
-#    it, it takes the first that answers: look for "read-only" among the errors.
-# 3. `connect_timeout`: 2, in seconds. A host that does not answer must not hold up the list.
+# - `remember`: 0.
+# - `hosts`: both endpoints, `[WRITER, READER]`. Right after a failover the second may lead to the new writer [3.12].
+# - `target_session_attrs`: with `"read-write"` the client takes from the list only a session that can write. Without
+#   it, it takes the first that answers, and a reader refuses the payment.
+# - `connect_timeout`: 2, in seconds. A host that does not answer must not hold up the list.
 #
-# Then kill the writer again, at the gate `after`.
+# The cell then kills the writer again, at the gate `after`.
 
 # %% exercise="08.4"
 memory.clear()
@@ -487,7 +488,7 @@ lab.check("08.4")
 
 # %% [markdown]
 # Aurora's own answers live for 5 seconds [3.16], and no client may keep them longer [3.17]. The guide's settings for
-# PostgreSQL in Java are the same three: both endpoints, the primary only, 2 seconds to connect [7.11].
+# Java say the same: both endpoints, the primary only, 2 seconds to connect [7.11].
 #
 # ## 5 · A driver that knows Aurora
 #
@@ -568,8 +569,9 @@ for car in range(501, 561):
     except FailoverSuccessError as error:
         print("car", car, error)
         ### BEGIN SOLUTION
-        session.cursor().execute(NORTH)
-        session.cursor().execute(PASS, [car])
+        again = session.cursor()
+        again.execute(NORTH)
+        again.execute(PASS, [car])
         ### END SOLUTION
 session.close()
 seen()
@@ -889,14 +891,17 @@ lab.predict("08.8", choice)
 # %% [markdown]
 # ### 08.8 Be the one who acts
 #
-# 1. Write `rescue()`. Its first line takes the AZ away. Then **you** act: `add("toll-4", ...)` in an AZ that is there.
-# 2. Watch it at the gate `alone`: `alone = watch("alone", plain, rescue)`.
+# 1. Write `rescue()`. Its first line takes the AZ of `toll-1` away. Then **you** act: `add("toll-4", ...)` in an AZ that is there.
+# 2. Watch it, by a plain client at the gate `alone`, as in 08.2. Keep what `watch` returns in `alone`.
 # 3. Bring the AZ back: `lab.fault("az", zone, "undo")`, then `settle()`. Now there are two instances, in two AZs.
-# 4. Take away the AZ of the **new** writer, and do nothing: `pair = watch("pair", plain, ...)`.
+# 4. Take away the AZ of the **new** writer, and do nothing: `pair = watch("pair", plain, ...)`. Look first where it is:
+#    `instance(writer())["AvailabilityZone"]`.
 # 5. Bring that AZ back.
-# 6. The owner wants the bridge open again within 30 seconds, with nobody at a keyboard: after a **crash** of the server
-#    (`restart`), and after the outage of an **AZ**. How many instances does each need at least, by what you measured?
-#    Put it into `cheapest`.
+# 6. Fill in `cheapest`, see below.
+
+# %% [markdown]
+# The owner wants the bridge open again within 30 seconds, with nobody at a keyboard: after a **crash** of the server
+# (`restart`), and after the outage of an **AZ**. How many instances does each need at least, by what you measured?
 #
 # To begin anew: bring the AZs back, `settle()`, then `leave_alone("toll-1")`.
 
@@ -947,7 +952,7 @@ lab.map()
 # | you want | so you | you saw it in |
 # |---|---|---|
 # | a writer that is large enough | set tiers; the first reader is as large as the writer | 08.1 |
-# | a short gap at the client | keep no DNS, limit each wait, ask for a session that writes; or take the AWS driver | 08.4, 08.5 |
+# | a short gap at the client | keep no DNS answers, limit each wait, ask for a session that writes; or take the AWS driver | 08.4, 08.5 |
 # | each payment once | give it a key, and send it again | 08.6, 08.7 |
 # | sleep, when an AZ fails | have a reader in another AZ | 08.8 |
 #
