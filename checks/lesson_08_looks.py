@@ -47,6 +47,19 @@ class Gate:
         """The longest time between two payments, in seconds."""
         return max(((after - at).total_seconds() for at, after in pairwise(self.at)), default=0.0)
 
+    @property
+    def most(self) -> float:
+        """The longest that this gap can have been for the client, in seconds.
+
+        A row tells when its statement ran, and the client was told later: when the commit had its quorum. But it sent
+        the next payment only after that.
+        """
+        spans = [(after - at).total_seconds() for at, after in pairwise(self.at)]
+        if not spans:
+            return 0.0
+        longest = spans.index(max(spans))
+        return sum(spans[longest : longest + 2])
+
     def held(self, moment: datetime) -> bool:
         """Whether the gate was open at a moment."""
         return self.at[0] <= moment <= self.at[-1]
