@@ -11,6 +11,7 @@ BACKUPS = "region/test_region_backups.py::"
 CLIENTS = "region/test_region_clients.py::"
 CLUSTERS = "region/test_region_clusters.py::"
 DATABASES = "region/test_region_databases.py::"
+DRIVER = "region/test_region_driver.py::"
 ENDPOINTS = "region/test_region_endpoints.py::"
 FAILOVER = "region/test_region_failover.py::"
 NODES = "cluster/test_cluster_storage_nodes.py::"
@@ -164,6 +165,40 @@ HELD: dict[str, dict[str, tuple[str, ...]]] = {
         "by the lab's router; on AWS by `rds.force_ssl` [3.27]": (
             "endpoints/test_endpoint_router.py::test_without_tls",
             "cluster/test_cluster_parameters.py::test_force_ssl_can_be_turned_off",
+        ),
+    },
+    "08": {
+        "who is promoted": (
+            FAILOVER + "test_without_a_target_the_lowest_tier_and_then_the_largest_goes_first",
+            "region/test_region_units.py::test_tier_then_size_decide",
+        ),
+        "machines and AZs: servers are killed or stopped": (
+            ZONES + "test_an_az_is_lost_under_aurora_multi_az_and_single_az",
+            FAILOVER + "test_a_hung_writer_is_fenced_and_replaced",
+        ),
+        "connections that break, and their errors": (
+            FAILOVER + "test_an_open_connection_never_moves_and_is_cut_with_its_writer",
+        ),
+        "the gaps: a second or two": (GAP,),
+        "the AWS driver, and what it raises": (DRIVER + "test_the_aws_driver_survives_a_failover",),
+        "DNS: the lab answers; the driver is told an address": (
+            STALE,
+            DRIVER + "test_the_aws_driver_sees_through_a_stale_name",
+        ),
+        "a commit without an answer, and its row": (
+            NODES + "test_a_failover_takes_the_log_from_three_nodes_and_from_nobody_else",
+        ),
+        "three storage nodes that you stop": (QUORUM,),
+        "with one instance, an AZ outage waits for you": (
+            "region/test_region_writer_zone.py::"
+            "test_an_instance_that_is_made_by_hand_in_another_az_takes_the_volume",
+        ),
+        "a client that remembers DNS": (
+            "course/test_lessons.py::test_a_wrong_answer_fails_with_its_own_mistake",
+        ),
+        "the texts of the events": (
+            "records/test_events.py::test_events_are_in_auroras_own_words",
+            "records/test_events.py::test_the_events_of_rds_multi_az_are_not_aurora_s",
         ),
     },
 }
