@@ -9,8 +9,8 @@ DEAD = [
     "Nearly all of it:\n"
     "scaling.register_scalable_target(**TARGET, MinCapacity=..., MaxCapacity=...)\n"
     "scaling.put_scaling_policy(**TARGET, PolicyName='connections', PolicyType='TargetTrackingScaling',\n"
-    "    TargetTrackingScalingPolicyConfiguration={'TargetValue': ..., 'PredefinedMetricSpecification': {\n"
-    "        'PredefinedMetricType': 'RDSReaderAverageDatabaseConnections'}})\n"
+    "    TargetTrackingScalingPolicyConfiguration={\n"
+    "        'TargetValue': ..., 'PredefinedMetricSpecification': METRIC})\n"
     "board(8)\n"
     "watch(4, minutes=6)\n"
     "state = alarms()['High'][...]",

@@ -110,6 +110,7 @@ def seats():
 # `watch(4)`: it waits until there are four readers, draws what happened, and returns the minutes.
 
 # %%
+METRIC = {"PredefinedMetricType": "RDSReaderAverageDatabaseConnections"}
 TARGET = {
     "ServiceNamespace": "rds",
     "ResourceId": "cluster:rail",
@@ -119,13 +120,13 @@ TARGET = {
 
 def readers():
     ours = [{"Name": "db-cluster-id", "Values": ["rail"]}]
-    return {
-        item["DBInstanceIdentifier"]: item
-        for item in rds.describe_db_instances(Filters=ours)["DBInstances"]
-        if item["DBInstanceStatus"] == "available" and item["DBInstanceIdentifier"] != "rail-1"
-    }
+    found = rds.describe_db_instances(Filters=ours)["DBInstances"]
+    there = [item for item in found if item["DBInstanceStatus"] == "available"]
+    by_name = {item["DBInstanceIdentifier"]: item for item in there}
+    return {name: by_name[name] for name in sorted(by_name) if name != "rail-1"}
 
 
+# %%
 def activities(**more):
     return scaling.describe_scaling_activities(**TARGET, **more)["ScalingActivities"]
 
@@ -138,38 +139,45 @@ def alarms():
 
 
 # %%
-def watch(number, minutes=150):
+def watch(number, minutes=20):
     """Wait for this many readers, at most so many minutes; draw; return the minutes."""
-    begun, seen = time.monotonic(), []
-    while True:
-        there = readers()
+    begun, seen, calm = time.monotonic(), [], 0
+    while calm < 4:
+        there, states = readers(), [item["StatusCode"] for item in activities()]
+        under_way = "InProgress" in states or "Pending" in states
+        reached = len(there) == number and not under_way
         riding = sum(seats()[name] for name in there)
+        average = riding / len(there) if there else float("nan")
         ringing = [side for side, item in alarms().items() if item["StateValue"] == "ALARM"]
         minute = (time.monotonic() - begun) / MINUTE
-        average = riding / len(there) if there else float("nan")
         seen.append((minute, len(there), average, ringing))
-        states = [item["StatusCode"] for item in activities()]
-        under_way = "InProgress" in states or "Pending" in states
-        if minute > minutes or (len(there) == number and not under_way):
+        calm = calm + 1 if reached else 0
+        if minute > minutes or minute * MINUTE > 25:
             break
         time.sleep(0.3)
-    draw(seen)
-    print(f"{len(there)} readers after {minute:.1f} minutes")
-    return round(minute, 1)
+    draw(*zip(*seen, strict=True))
+    changed = [at for at, count, *_ in seen if count != number] or [0]
+    print(f"{len(there)} readers; the last change was after {changed[-1]:.1f} minutes")
+    if not calm:
+        print(f"Not {number}, or not yet. Watch once more.")
+    return round(changed[-1], 1)
 
 
-def draw(seen):
-    minute, count, average, ringing = zip(*seen, strict=True)
+# %%
+ALARMS = {"High": (-0.7, "tab:red"), "Low": (-1.5, "tab:purple")}
+
+
+def draw(minutes, counts, averages, ringing):
     _, axes = plt.subplots(figsize=(9, 3), layout="tight")
-    axes.step(minute, count, where="post", c="tab:green", lw=2.5, label="readers")
-    axes.plot(minute, average, "o-", c="tab:blue", ms=3, label="connections a reader")
+    axes.step(minutes, counts, where="post", c="tab:green", lw=2.5, label="readers")
+    axes.plot(minutes, averages, "o-", c="tab:blue", ms=3, label="connections a reader")
     axes.axhline(2, c="tab:gray", ls="--", label="target")
-    for row, side, colour in ((-0.6, "High", "tab:red"), (-1.2, "Low", "tab:purple")):
-        found = [at for at, sides in zip(minute, ringing, strict=True) if side in sides]
+    for side, (row, colour) in ALARMS.items():
+        found = [at for at, sides in zip(minutes, ringing, strict=True) if side in sides]
         axes.scatter(found, [row] * len(found), c=colour, marker="s", s=16)
-        axes.text(-0.02, row, f"{side.lower()} alarm", c=colour, ha="right", va="center",
-                  transform=axes.get_yaxis_transform())  # fmt: skip
-    axes.set(xlabel="minutes", ylim=(-1.7, max(8.5, *count) + 0.5), yticks=range(0, 9, 2))
+    rows = {"low alarm": -1.5, "high alarm": -0.7} | {n: n for n in range(0, 9, 2)}
+    axes.set_yticks(list(rows.values()), list(rows))
+    axes.set(xlabel="minutes", ylim=(-2, 10))
     axes.legend(loc="upper right", ncols=3)
     plt.show()
 
@@ -197,11 +205,13 @@ lab.predict("07.1", choice)
 # %% [markdown]
 # ### 07.1 Register, and wait
 #
+# `TARGET`, above, names the readers, and `METRIC` their average of connections [6.3].
+#
 # 1. `scaling.register_scalable_target(**TARGET, ...)`, with `MinCapacity` 0 and `MaxCapacity` 6.
 # 2. `scaling.put_scaling_policy(...)`, with `**TARGET` and
 #    - `PolicyName="connections"`, `PolicyType="TargetTrackingScaling"`
-#    - `TargetTrackingScalingPolicyConfiguration={...}`: in it `"TargetValue": 2` and `"PredefinedMetricSpecification":
-#      {"PredefinedMetricType": "RDSReaderAverageDatabaseConnections"}` [6.3]
+#    - `TargetTrackingScalingPolicyConfiguration={...}`: in it `"TargetValue": 2` and
+#      `"PredefinedMetricSpecification": METRIC`
 # 3. `board(8)`, then `watch(4, minutes=6)`: it gives up after six minutes.
 # 4. Put the state of the high alarm into `state`: `alarms()["High"]["StateValue"]`.
 
@@ -215,7 +225,7 @@ scaling.put_scaling_policy(
     PolicyType="TargetTrackingScaling",
     TargetTrackingScalingPolicyConfiguration={
         "TargetValue": 2,
-        "PredefinedMetricSpecification": {"PredefinedMetricType": "RDSReaderAverageDatabaseConnections"},
+        "PredefinedMetricSpecification": METRIC,
     },
 )
 board(8)
@@ -377,7 +387,9 @@ lab.predict("07.4", choice)
 # %% exercise="07.4"
 high, low, low_of_70 = ..., ..., ...
 ### BEGIN SOLUTION
-high, low = ((alarms()[side]["Threshold"], alarms()[side]["EvaluationPeriods"]) for side in ("High", "Low"))
+found = alarms()
+high = found["High"]["Threshold"], found["High"]["EvaluationPeriods"]
+low = found["Low"]["Threshold"], found["Low"]["EvaluationPeriods"]
 low_of_70 = 70 * low[0] / high[0]
 ### END SOLUTION
 print(high, low, low_of_70)
@@ -457,22 +469,27 @@ lab.check("07.5")
 
 # %%
 def policy(**more):
-    metric = {"PredefinedMetricType": "RDSReaderAverageDatabaseConnections"}
     scaling.put_scaling_policy(
         **TARGET,
         PolicyName="connections",
         PolicyType="TargetTrackingScaling",
         TargetTrackingScalingPolicyConfiguration={
             "TargetValue": 2,
-            "PredefinedMetricSpecification": metric,
+            "PredefinedMetricSpecification": METRIC,
             **more,
         },
     )
 
 
 # %% [markdown]
-# **Predict.** The cooldown after a scale-out is **ten hours**. Two more passengers come, and a fifth reader is made. Now
-# the cooldown runs. A minute later two more come. When is there a sixth reader?
+# Two more passengers come, and a fifth reader is made.
+
+# %%
+board(10)
+watch(5)
+
+# %% [markdown]
+# **Predict.** Now you set this cooldown to **ten hours**, and two more come. When is there a sixth reader?
 #
 # - **a** ten hours later
 # - **b** a few minutes later
@@ -488,16 +505,15 @@ lab.predict("07.6", choice)
 # %% [markdown]
 # ### 07.6 A larger need
 #
-# 1. `policy(ScaleOutCooldown=36000)`. The unit is seconds.
-# 2. `board(10)`, `watch(5)`.
-# 3. `board(12)`, and `minutes = watch(6)`.
+# 1. `policy(ScaleOutCooldown=36000)`. The unit is seconds; it counts from the end of the last scale-out.
+# 2. Twelve passengers, and `minutes = watch(6)`.
+#
+# Took you a long break? Then begin part 6 again, with `board(8)` and `watch(4)` first.
 
 # %% exercise="07.6"
 minutes = ...
 ### BEGIN SOLUTION
 policy(ScaleOutCooldown=36000)
-board(10)
-watch(5)
 board(12)
 minutes = watch(6)
 ### END SOLUTION
@@ -518,8 +534,13 @@ lab.check("07.6")
 policy()
 scaling.register_scalable_target(**TARGET, MinCapacity=4, MaxCapacity=6)
 board(0)
+watch(4, minutes=12)
+
+# %%
 watch(4)
-for _ in range(400):  # until it has looked once more
+
+# %%
+for _ in range(60):  # until it has looked once more
     if activities(IncludeNotScaledActivities=True)[0] != activities()[0]:
         break
     time.sleep(0.3)
@@ -551,8 +572,8 @@ lab.predict("07.7", choice)
 # %% exercise="07.7"
 reason, left = ..., ...
 ### BEGIN SOLUTION
-refused = [item for item in activities(IncludeNotScaledActivities=True) if item.get("NotScaledReasons")]
-reason = refused[0]["NotScaledReasons"][0]["Code"]
+newest = activities(IncludeNotScaledActivities=True)[0]
+reason = newest["NotScaledReasons"][0]["Code"]
 scaling.register_scalable_target(**TARGET, MinCapacity=0)
 watch(2)
 left = sorted(readers())
@@ -573,7 +594,8 @@ lab.check("07.7")
 # | a cooldown, 300 s after the last removal [6.9] | the end of the last activity |
 # | `DisableScaleIn`, or it is suspended [6.9] | the policy, the target |
 # | the cluster is not `available` [6.6] | `describe_db_clusters` |
-#
+
+# %% [markdown]
 # ## 8 · A second policy
 #
 # A colleague wants the readers' CPU to be tracked too:
@@ -603,6 +625,24 @@ lab.predict("07.8", choice)
 # Run it; read the error; mend it; run it again. When it runs through, the others are left: read each line, and
 # compare it with what is wanted.
 
+# %%
+CPU = {"PredefinedMetricType": "RDSReaderAverageCPUUtilization"}
+
+
+def apply(range_of_readers, tracking):
+    try:
+        scaling.register_scalable_target(**range_of_readers)
+        scaling.put_scaling_policy(
+            **TARGET,
+            PolicyName="cpu",
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration=tracking,
+        )
+        print("Both calls were accepted.")
+    except scaling.exceptions.ClientError as error:
+        print(error)
+
+
 # %% exercise="07.8"
 range_of_readers = {
     "ServiceNamespace": "rds",
@@ -614,7 +654,7 @@ range_of_readers = {
 }
 tracking = {
     "TargetValue": 0.6,
-    "PredefinedMetricSpecification": {"PredefinedMetricType": "RDSReaderAverageCPUUtilization"},
+    "PredefinedMetricSpecification": CPU,
     "DisableScaleIn": True,
 }
 ### BEGIN SOLUTION
@@ -624,16 +664,7 @@ range_of_readers["SuspendedState"] = {"DynamicScalingOutSuspended": False}
 tracking["TargetValue"] = 60
 tracking["DisableScaleIn"] = False
 ### END SOLUTION
-try:
-    scaling.register_scalable_target(**range_of_readers)
-    scaling.put_scaling_policy(
-        PolicyName="cpu",
-        **TARGET,
-        PolicyType="TargetTrackingScaling",
-        TargetTrackingScalingPolicyConfiguration=tracking,
-    )
-except scaling.exceptions.ClientError as error:
-    print(error)
+apply(range_of_readers, tracking)
 
 # %% check="07.8"
 lab.check("07.8")

@@ -83,11 +83,21 @@ def take_points(region: Region, policy: Document, now: datetime) -> bool:
         minutes = [(seen + minute, None)]
     if not minutes:
         return False
+    private["reported"] = sum(sample.at == minutes[-1][0] for sample in samples)
     points = [*private["points"], *(point for _, point in minutes)]
     private["points"] = points[-LOW_POINTS - SPARE_POINTS :]
     private["seen"] = minutes[-1][0].isoformat()
     _judge(region, policy, tracking(configuration))
     return True
+
+
+def covers(policy: Document, readers: int) -> bool:
+    """Whether a policy's newest point is about so many readers.
+
+    One that is new reports a minute later than it is there. Until then the average is that of fewer, and the whole
+    fleet times that average is a load that does not exist.
+    """
+    return policy["_lab"].get("reported", 0) == readers
 
 
 def reading(policy: Document) -> Reading:

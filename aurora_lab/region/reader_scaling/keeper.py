@@ -3,7 +3,8 @@
     what is seen                     what is done
     an activity that is not over     its next step (`activities.py`)
     a target whose cluster is gone   it is removed, with its policies and alarms
-    a new minute of a metric         the alarms are judged, the model decides, an activity begins (`alarms.py`)
+    a new minute of a metric         the alarms are judged; where each reader has reported in it, the model decides, and
+                                     an activity begins (`alarms.py`)
 
 All state is in the documents, so a region that was killed goes on where it was.
 """
@@ -24,7 +25,7 @@ from aurora_lab.region.reader_scaling.activities import (
     past_of,
     removable,
 )
-from aurora_lab.region.reader_scaling.alarms import reading, take_points
+from aurora_lab.region.reader_scaling.alarms import covers, reading, take_points
 from aurora_lab.region.reader_scaling.documents import (
     OPEN,
     cluster_of,
@@ -110,9 +111,11 @@ class ReaderScaling(threading.Thread):
         changed = [policy for policy in policies if take_points(region, policy, now)]
         for policy in changed:
             put_policy(region, policy)
-        if changed and open_activity(region, resource) is None:
+        fleet = self._fleet(target, cluster)
+        heard = all(covers(policy, fleet.readers) for policy in policies)
+        if changed and heard and open_activity(region, resource) is None:
             decision = decide(
-                self._fleet(target, cluster),
+                fleet,
                 [reading(policy) for policy in policies],
                 past_of(region, target),
             )
