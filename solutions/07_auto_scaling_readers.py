@@ -164,7 +164,7 @@ def watch(number, minutes=20):
 
 
 # %%
-ALARMS = {"High": (-0.7, "tab:red"), "Low": (-1.5, "tab:purple")}
+ALARMS = {"High": (-1, "tab:red"), "Low": (-2, "tab:purple")}
 
 
 def draw(minutes, counts, averages, ringing):
@@ -175,9 +175,9 @@ def draw(minutes, counts, averages, ringing):
     for side, (row, colour) in ALARMS.items():
         found = [at for at, sides in zip(minutes, ringing, strict=True) if side in sides]
         axes.scatter(found, [row] * len(found), c=colour, marker="s", s=16)
-    rows = {"low alarm": -1.5, "high alarm": -0.7} | {n: n for n in range(0, 9, 2)}
+    rows = {"low alarm": -2, "high alarm": -1} | {n: n for n in range(0, 9, 2)}
     axes.set_yticks(list(rows.values()), list(rows))
-    axes.set(xlabel="minutes", ylim=(-2, 10))
+    axes.set(xlabel="minutes", xlim=(0, max(8, *minutes) + 0.2), ylim=(-2.7, 10.5))
     axes.legend(loc="upper right", ncols=3)
     plt.show()
 
