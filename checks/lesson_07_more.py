@@ -90,10 +90,10 @@ def check_cooldown(region: RegionView, evidence: Evidence) -> Passed:
             f"{TEN_HOURS} seconds, after a scale-out.",
         )
     minutes = a_number(evidence, "minutes")
-    if not 0 < minutes < TEN_HOURS / 60:
+    if not 0 <= minutes < TEN_HOURS / 60:
         raise Mistake("not-measured", f"`minutes` is {minutes:g}.", "What `watch(6)` has returned.")
     if len(readers) < AT_RUSH:
-        raise Mistake("one-rush", f"{len(readers)} readers.", f"{AT_RUSH} readers.")
+        raise Mistake("nobody-came", f"{len(readers)} readers.", f"{AT_RUSH} readers.")
     added = added_by_policy(region)
     between = (added[-1][0] - added[-2][1]).total_seconds() if len(added) > 1 else None
     if between is None or between > WELL_WITHIN_SECONDS:

@@ -155,12 +155,20 @@ COOLDOWN = {
         "second watch returns.",
         "policy()\n",
     ),
-    "one-rush": Wrong(
-        "policy(ScaleOutCooldown=36000)\nboard(10)\nminutes = watch(5)\n",
+    "nobody-came": Wrong(
+        "policy(ScaleOutCooldown=36000)\nminutes = watch(5)\n",
         "The fifth reader begins the cooldown. What you want to know comes now: two more passengers, while it runs.",
         "policy()\n",
     ),
 }
+
+_HELD_AGAIN = """
+scaling.register_scalable_target(**TARGET, MinCapacity=4, MaxCapacity=6)
+policy()
+begun = time.monotonic()
+while alarms()["Low"]["StateValue"] != "ALARM" and time.monotonic() < begun + 24:
+    time.sleep(0.3)
+"""
 
 NIGHT = {
     "still-held": Wrong(
@@ -177,7 +185,7 @@ NIGHT = {
         'reason = "AlreadyAtMinCapacity"\n' + _UNREGISTERED + "left = sorted(readers())\n",
         "Whoever deregisters keeps the readers that were made, and pays for them: nobody is left to remove them. "
         "Register again, with MinCapacity=0 and MaxCapacity=6, put the policy again, and wait for the low alarm.",
-        "scaling.register_scalable_target(**TARGET, MinCapacity=4, MaxCapacity=6)\npolicy()\n",
+        _HELD_AGAIN,
     ),
 }
 

@@ -508,7 +508,7 @@ lab.predict("07.6", choice)
 # 1. `policy(ScaleOutCooldown=36000)`. The unit is seconds; it counts from the end of the last scale-out.
 # 2. Twelve passengers, and `minutes = watch(6)`.
 #
-# Took you a long break? Then begin part 6 again, with `board(8)` and `watch(4)` first.
+# After a long break, begin part 6 again, with `board(8)` and `watch(4)` first.
 
 # %% exercise="07.6"
 minutes = ...
@@ -524,7 +524,7 @@ lab.check("07.6")
 
 # %% [markdown]
 # During the cooldown a **larger** need still goes through: more than the last scale-out was for [6.9]. What waits is the
-# same need once more. So a long cooldown does not save you from a rush, nor does it cost you one.
+# same need once more. So with a load that grows the fleet grows too, however long the cooldown.
 #
 # ## 7 · Night
 #

@@ -97,7 +97,7 @@ def covers(policy: Document, readers: int) -> bool:
     One that is new reports a minute later than it is there. Until then the average is that of fewer, and the whole
     fleet times that average is a load that does not exist.
     """
-    return policy["_lab"].get("reported", 0) == readers
+    return bool(policy["_lab"].get("reported", 0) == readers)
 
 
 def reading(policy: Document) -> Reading:
