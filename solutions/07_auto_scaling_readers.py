@@ -33,6 +33,7 @@
 import os
 import time
 from collections import Counter
+from itertools import pairwise
 
 import boto3
 import matplotlib.pyplot as plt
@@ -107,7 +108,8 @@ def seats():
 
 # %% [markdown]
 # And four ways to look: the readers that are available, the activities of auto scaling (newest first), its alarms, and
-# `watch(4)`: it waits until there are four readers, draws what happened, and returns the minutes.
+# `watch(4)`: it waits until there are four readers, draws what happened, and returns the minute of the
+# last change.
 
 # %%
 METRIC = {"PredefinedMetricType": "RDSReaderAverageDatabaseConnections"}
@@ -140,7 +142,7 @@ def alarms():
 
 # %%
 def watch(number, minutes=20):
-    """Wait for this many readers, at most so many minutes; draw; return the minutes."""
+    """Wait for so many readers; draw; return the minute of the last change."""
     begun, seen, calm = time.monotonic(), [], 0
     while calm < 4:
         there, states = readers(), [item["StatusCode"] for item in activities()]
@@ -156,11 +158,11 @@ def watch(number, minutes=20):
             break
         time.sleep(0.3)
     draw(*zip(*seen, strict=True))
-    changed = [at for at, count, *_ in seen if count != number] or [0]
-    print(f"{len(there)} readers; the last change was after {changed[-1]:.1f} minutes")
+    changed = [after[0] for before, after in pairwise(seen) if before[1] != after[1]]
+    print(len(there), "readers; changes after", [round(at, 1) for at in changed], "minutes")
     if not calm:
         print(f"Not {number}, or not yet. Watch once more.")
-    return round(changed[-1], 1)
+    return round(changed[-1], 1) if changed else 0
 
 
 # %%
@@ -346,22 +348,15 @@ print(own, portrait)
 lab.check("07.3")
 
 # %% [markdown]
-# The writer's class, tier 15, the last to be promoted, a name with a prefix, and a tag that names the cluster [6.7]. So a
-# large writer with small readers for reports gets **large** readers, at the price of the writer. And of your custom
-# endpoints they join only those with an exclusion list [6.12].
+# The writer's class, tier 15, the last to be promoted, and a tag that names the cluster [6.7]. So a large writer
+# with small readers gets **large** readers, at the writer's price. Of your custom endpoints they join only those with
+# an exclusion list [6.12].
 #
 # ## 4 · Two alarms
 #
 # Each policy has two CloudWatch alarms, which the service makes: the high one leads to more readers, the low one to
 # fewer [6.10].
-
-# %%
-for side, alarm in alarms().items():
-    print(side, alarm["AlarmName"])
-    for key in ("Threshold", "EvaluationPeriods", "Period", "StateValue"):
-        print("   ", key, alarm[key])
-
-# %% [markdown]
+#
 # **Predict.** The target is 2. Passengers leave, and the average stays at 1.9, well below it. What happens?
 #
 # - **a** a reader is removed after 3 minutes
@@ -374,6 +369,12 @@ choice = "?"
 choice = "c"
 ### END SOLUTION
 lab.predict("07.4", choice)
+
+# %%
+for side, alarm in alarms().items():
+    print(side, alarm["AlarmName"])
+    for key in ("Threshold", "EvaluationPeriods", "Period", "StateValue"):
+        print("   ", key, alarm[key])
 
 # %% [markdown]
 # ### 07.4 Read them
@@ -398,7 +399,7 @@ print(high, low, low_of_70)
 lab.check("07.4")
 
 # %% [markdown]
-# Quick to add, slow to remove, and between the two thresholds a band in which nothing happens: so the fleet does not
+# Quick to add, slow to remove, between the two nothing happens: so the fleet does not
 # flutter. These numbers have been observed by people, the high side for Aurora and the low side on other services.
 # AWS does not promise them, and warns not to edit the alarms [6.10].
 #
