@@ -47,6 +47,16 @@ def test_a_learner_fails_is_helped_and_passes(page: Page) -> None:
     assert Path(page.url.partition("?")[0]).name == "05_hands_on_psql.ipynb"
 
 
+PRICES = """from aurora_lab.course.cards import Card, Mood
+Card(Mood.FAIL, "Prices", (("Seen", "It is $0.225 instead of $0.10 a GB."),))"""
+
+
+def test_prices_on_a_card_are_shown_as_they_are(page: Page) -> None:
+    prediction = cell(page, 'lab.predict("05.1"')
+    run(page, prediction, PRICES)
+    says(cell(page, "from aurora_lab.course.cards"), "It is $0.225 instead of $0.10 a GB.")
+
+
 QUICK_MS = 300
 TRIES = 8
 MARK = '  # lab.predict("05.1"'

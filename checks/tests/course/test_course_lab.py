@@ -242,6 +242,11 @@ def test_a_card_is_the_same_in_html_and_escapes_what_it_shows() -> None:
     assert "  Seen:       `<b>` & more" in repr(card)
 
 
+def test_prices_on_a_card_are_no_formula() -> None:
+    card = Card(Mood.FAIL, "Title", (("Seen", "$0.225 instead of $0.10"),))
+    assert 'class="mathjax_ignore tex2jax_ignore"' in card._repr_html_()
+
+
 def test_importing_the_package_is_light() -> None:
     code = (
         "import sys, aurora_lab; "
