@@ -27,6 +27,7 @@ from aurora_lab.course.record import NotPlainError, Record, plain
 from aurora_lab.course.surroundings import enter_region, say
 from aurora_lab.region import client
 from aurora_lab.region.client import RegionError
+from aurora_lab.region.clock import DEFAULT_SCALE
 from aurora_lab.region.fault_words import ACTIONS, DEFAULT_ACTIONS, asked, sentence
 from aurora_lab.region.home import Home, default_home
 from aurora_lab.view.live_map import LiveMap, LiveMaps
@@ -187,13 +188,26 @@ class Lab:
             raise CourseError(f"What can be done is {', '.join(ACTIONS)}.")
         return Card(Mood.NOTE, sentence(client.ask(self._home, "fault", asked(kind, name, action, cluster))))
 
+    @_card_instead_of_error
+    def clock(self, scale: float = DEFAULT_SCALE) -> Card:
+        """Let documented durations pass `scale` times as fast as on AWS (0.1 to 1000), as `aurora-lab start --scale`.
+
+        Where a notebook is graded, the clock is the grader's, and stays as it is.
+        """
+        info = self._home.info()
+        if info is None or info.token:
+            client.ask(self._home, "scale", {"scale": scale})
+        scale = float(client.status(self._home)["scale"])
+        about = (("A minute of AWS", f"{60 / scale:.3g} s here"),)
+        return Card(Mood.NOTE, f"The lab clock runs {scale:g} times as fast as AWS's.", about)
+
+    def minute(self) -> float:
+        """How long a minute of AWS's documentation takes here, in real seconds: it passes by the lab clock."""
+        return self._real(60.0)
+
     def dns_ttl(self) -> float:
         """How long a DNS answer lives here, in real seconds: 5 s on AWS, less by the lab clock's scale."""
-        try:
-            return DNS_TTL_SECONDS / float(client.status(self._home)["scale"])
-        except RegionError as error:
-            say(error)
-            return DNS_TTL_SECONDS
+        return self._real(DNS_TTL_SECONDS)
 
     @property
     def aws(self) -> RealAws:
@@ -241,6 +255,14 @@ class Lab:
                     record.answer(about["id"], found)
 
     # What the methods have in common.
+
+    def _real(self, seconds: float) -> float:
+        """How long so many seconds of AWS's documentation take here, in real ones."""
+        try:
+            return seconds / float(client.status(self._home)["scale"])
+        except RegionError as error:
+            say(error)
+            return seconds
 
     def _exercise(self, identifier: str) -> dict[str, Any]:
         if identifier not in self._about:

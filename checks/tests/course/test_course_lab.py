@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -171,6 +172,25 @@ def test_a_fault_is_told_in_words(notebook: Notebook, monkeypatch: pytest.Monkey
     assert repr(notebook.lab.fault("az", "us-west-2a", "undo", "library")) == "• AZ us-west-2a is back."
     asked = {"kind": "az", "name": "us-west-2a", "action": "undo", "cluster": "library"}
     assert calls[1] == ("fault", asked)
+
+
+def test_the_clock_is_set_and_told(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Start it with `aurora-lab start`" in repr(notebook.lab.clock(50))
+    calls = []
+    monkeypatch.setattr(client, "ask", lambda *call: calls.append(call[1:]))
+    monkeypatch.setattr(client, "status", lambda _home: {"scale": 50.0})
+    assert "50 times as fast" in repr(notebook.lab.clock(50))
+    assert calls == [("scale", {"scale": 50})]
+    assert notebook.lab.minute() == 1.2
+    assert notebook.lab.dns_ttl() == 0.1
+
+
+def test_a_graded_notebook_leaves_the_clock_as_it_is(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Home, "info", lambda _home: SimpleNamespace(token=""))
+    monkeypatch.setattr(client, "status", lambda _home: {"scale": 100.0})
+    assert "100 times as fast" in repr(notebook.lab.clock(50))
 
 
 def test_a_pass_is_noted_and_progress_shows_it(
