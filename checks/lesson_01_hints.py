@@ -55,7 +55,7 @@ SPREAD = [
 ]
 
 GAP = [
-    "As in 01.1, with other numbers. First find out who writes now: an instance tells its name.",
+    "As in 01.1, with other numbers, and with whoever writes now: `who` goes into the fault.",
     '`who = !psql -h "$WRITER" -Atc "select aurora_db_instance_identifier()"` gives a list of one name. The fault is '
     'then f"instance {who[0]}".',
     "Nearly all of it:\n"

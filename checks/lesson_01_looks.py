@@ -155,6 +155,14 @@ def number(evidence: Evidence, name: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
+        if value == []:
+            raise Mistake(
+                "nothing-printed",
+                f"`{name}` is an empty list: psql printed nothing.",
+                "One number, as `psql -At` prints it.",
+                "Was its statement empty? A Python variable in the same line as `$WRITER` is not filled in: write the "
+                "statement itself there, or put it into `os.environ`.",
+            ) from None
         raise Mistake(
             "not-a-number",
             f"`{name}` holds {str(value)[:100]}.",

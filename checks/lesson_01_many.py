@@ -103,6 +103,13 @@ def check_script(region: RegionView, _evidence: Evidence) -> Passed:
             kind, f"Of the orders {first} to {last}, {len(found)} are stored.", f"All {last - first + 1}."
         )
     since = span(found)[0]
+    # The connection that brought the first order came before it.
+    if connections(region, cluster["Endpoint"], since).total() < last - first:
+        raise Mistake(
+            "one-writer-by-name",
+            f"All orders are stored, and fewer than {last - first + 1} connections came by the writer endpoint.",
+            "Each order by the writer endpoint.",
+        )
     led = connections(region, cluster["ReaderEndpoint"], since)
     if led.total() < GUESTS:
         raise _not_by_the_endpoint(region, cluster, writer, since, led.total())

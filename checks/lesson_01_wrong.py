@@ -191,6 +191,12 @@ SPREAD = {
         _spread(f"[{_R}]", _R),
         "The reader endpoint leads to readers, and readers refuse to write. Orders go to the writer endpoint.",
     ),
+    "one-writer-by-name": Wrong(
+        _spread('[instances()["bakery-2"]["Endpoint"]["Address"]]', _R),
+        "The name of an instance leads to that instance, also when it is gone or has become a reader. The writer "
+        "endpoint finds whoever writes. Run the script again with it.",
+        _NO_30,
+    ),
     "read-from-the-writer": Wrong(
         _spread(f"[{_W}]", _W),
         "The orders are safe, but the guests still stand in the writer's way, and two readers have nothing to do. Let "

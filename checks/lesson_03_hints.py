@@ -18,6 +18,7 @@ FAILOVER = [
     "Nearly all of it:\n"
     'rds.failover_db_cluster(DBClusterIdentifier="tickets", TargetDBInstanceIdentifier=...)\n'
     'rds.get_waiter("db_cluster_available").wait(DBClusterIdentifier="tickets")\n'
+    'rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier=...)\n'
     "sell(2, host)\n"
     "host = os.environ[...]\n"
     "sell(3, host)",

@@ -11,6 +11,7 @@ from aurora_lab.course.region_view import Document, RegionView, SqlError
 
 CLUSTER = "tickets"
 DATABASE = "tickets"
+VISIT = 12
 
 
 def the_cluster(region: RegionView, name: str = CLUSTER) -> Document:
@@ -95,6 +96,12 @@ def deleted_at(region: RegionView, instances: Iterable[str]) -> datetime | None:
 def led_to(region: RegionView, host: str, since: datetime | None = None) -> Counter[str]:
     """How many connections to a host name were led to each instance, since a moment."""
     return Counter(item.instance for item in region.connections(host) if since is None or item.at >= since)
+
+
+def visits(region: RegionView, host: str, since: datetime) -> Counter[str]:
+    """The newest connections to a host name, as many as one visit makes, since a moment."""
+    made = [item.instance for item in region.connections(host) if item.at >= since]
+    return Counter(made[-VISIT:])
 
 
 def custom(region: RegionView, name: str) -> Document:

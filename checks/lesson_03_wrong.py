@@ -153,6 +153,15 @@ GROUPS = {
         "this endpoint and make it again with `StaticMembers`.",
         _NO_ENDPOINTS + _NO_NEW,
     ),
+    "shared": Wrong(
+        _REPORT
+        + _endpoint("website", 'ExcludedMembers=["tickets-1"]')
+        + _NEW
+        + _VISIT
+        + 'rds.modify_db_cluster_endpoint(DBClusterEndpointIdentifier="website", ExcludedMembers=["tickets-3"])\n',
+        "The lists are right now, and were others when you visited. Visit both again: `visit(host_of(...))`.",
+        _NO_ENDPOINTS + _NO_NEW,
+    ),
     "other-type": Wrong(
         _endpoint("report", 'StaticMembers=["tickets-3"]', "ANY") + _WEBSITE + _NEW,
         "An endpoint of the type ANY keeps a member that becomes the writer, and the report would slow down the sale. "
@@ -182,7 +191,7 @@ PROMOTED = {
         _change("report", 'StaticMembers=["tickets-2"]')
         + _change("website", 'ExcludedMembers=["tickets-2", "tickets-3"]')
         + _RUN,
-        "Until tickets-2 is promoted. Then the report stands there as it did tonight: give its group a second member.",
+        "Until this one is promoted. Then the report stands there as it did tonight: give its group a second member.",
         _AS_BEFORE,
     ),
     "shared-with-the-website": Wrong(
@@ -205,6 +214,11 @@ JOB = {
     "not-by-the-reader-endpoint": Wrong(
         _KEEP + f'job = !{_HARMLESS} -h "$WRITER" -c "$JOB" 2>&1\n',
         "Refused, as it should be. But the job comes by the reader endpoint, every night: use `$READER`.",
+    ),
+    "not-a-setting": Wrong(
+        _KEEP + 'job = !PGOPTIONS=default_transaction_read_only=on psql -h "$READER" -c "$JOB" 2>&1\n',
+        "PostgreSQL did not even let the job in: it could not read what is in `PGOPTIONS`. Before the setting there "
+        'stands `-c`, with a blank after it: `PGOPTIONS="-c name=value"`.',
     ),
     "not-refused": Wrong(
         _KEEP + 'job = !psql -h "$READER" -c "begin; $JOB; rollback" 2>&1\n',

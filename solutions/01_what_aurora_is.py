@@ -88,6 +88,9 @@ lab.map()
 
 # %% [markdown]
 # Two names to reach it by, and a table. Each order notes when it came and which instance took it.
+#
+# A line that begins with `!` finds in `$TABLE` what `os.environ["TABLE"]` holds. Put a long statement of your own there
+# too: a Python variable in the same line as `$WRITER` is not filled in.
 
 # %%
 cluster = rds.describe_db_clusters(DBClusterIdentifier="bakery")["DBClusters"][0]
@@ -303,7 +306,8 @@ lab.predict("01.4", choice)
 # %% [markdown]
 # ### 01.4 Another computer
 #
-# 1. Delete `bakery-1`, and wait until it is gone. Draw the map: what is left?
+# 1. Delete `bakery-1`, and wait until it is gone. What is left? `print(lab.map())` draws the map also in the
+#    middle of a cell.
 # 2. Make `bakery-2`, in the AZ `us-west-2b`.
 # 3. Count the orders through `$WRITER`.
 #
@@ -360,6 +364,8 @@ lab.predict("01.5", choice)
 # 1. Count the copies with SQL; keep what psql prints in `before`.
 # 2. Add two readers: `bakery-3` in `us-west-2c`, and `bakery-4` in `us-west-2a`.
 # 3. Count again; keep it in `after`.
+#
+# To count once more later, leave out the lines that add: the readers are there then.
 
 # %% exercise="01.5"
 before, after = ..., ...
@@ -383,7 +389,7 @@ lab.check("01.5")
 # ## 6 · One writer, many readers
 #
 # Three instances, one volume. A colleague wants to sell three times as much bread: his script sends each order to the
-# next instance. And since all of them can read, it reads by the first name that it has.
+# next instance. And since all of them can read, it reads by the name that he had first: `$WRITER`.
 #
 # **Predict.** How many of his 30 orders are stored?
 #
@@ -402,7 +408,8 @@ lab.predict("01.6", choice)
 # ### 01.6 Mend his script
 #
 # Run it as it is. Then change its first two lines, so that all 30 orders are stored, and all 30 guests are answered
-# by readers; also tomorrow, when an instance has been replaced.
+# by readers; also tomorrow, when an instance has been replaced. `to_write` stays a list of host names, and `to_read` one
+# host name.
 
 # %% exercise="01.6"
 to_write = [item["Endpoint"]["Address"] for item in instances().values()]
@@ -434,7 +441,8 @@ lab.check("01.6")
 #
 # ## 7 · The writer dies again
 #
-# This time there are readers. They follow the writer **asynchronously** [1.3]: here is how far behind they are.
+# This time there are readers. They follow the writer **asynchronously** [1.3]: here is how far behind they are. The row
+# with `MASTER_SESSION_ID` is the writer's, which has no lag [7.31]; and while nobody writes, the readers have nearly none.
 
 # %%
 os.environ["LAG"] = """select server_id, session_id = 'MASTER_SESSION_ID' as writer,
@@ -460,8 +468,9 @@ lab.predict("01.7", choice)
 # ### 01.7 Measure the gap
 #
 # 1. Write down a number: for how many seconds will nobody take an order?
-# 2. Take orders 501 to 700, and kill the **writer** half way. Keep the longest wait in `gap`.
-# 3. Count the missing ones of these 200 with SQL; keep what psql prints in `missing`.
+# 2. Put the writer's name into `who`. `aurora_db_instance_identifier()`, asked through `$WRITER`, tells it.
+# 3. Take orders 501 to 700, and kill this instance half way. Keep the longest wait in `gap`.
+# 4. Count the missing ones of these 200 with SQL; keep what psql prints in `missing`.
 
 # %% exercise="01.7"
 who, gap, missing = ..., ..., ...
@@ -509,12 +518,12 @@ lab.predict("01.8", choice)
 # %% [markdown]
 # ### 01.8 Prove it
 #
-# 1. Remove what she need not pay for.
+# 1. Remove what she need not pay for, and put the writer's name into `who`, as in 01.7.
 # 2. Take orders 801 to 1000. Half way let the **writer's** AZ fail: the fault `"az us-west-2a"`, or whichever it is.
 #    Keep the longest wait in `gap`.
 # 3. Bring the AZ back: `lab.fault("az", "us-west-2a", "undo")`.
 #
-# The table says who is where. Who writes, `lab.map()` says.
+# The next cell lists who is in which AZ, and its map shows who writes.
 
 # %%
 for name, item in instances().items():

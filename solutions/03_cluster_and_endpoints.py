@@ -180,8 +180,8 @@ lab.predict("03.2", choice)
 # %% [markdown]
 # ### 03.2 Break it, and repair it
 #
-# 1. Fail over to `tickets-2`: `rds.failover_db_cluster`, with `TargetDBInstanceIdentifier`. The waiter
-#    `db_cluster_available` waits.
+# 1. Fail over to `tickets-2`: `rds.failover_db_cluster`, with `TargetDBInstanceIdentifier`. Wait for the cluster
+#    (`db_cluster_available`), and for `tickets-1`, which restarts (`db_instance_available`).
 # 2. Sell ticket 2 with the old setting, `sell(2, host)`, and read what it says.
 # 3. Put a better name into `host`, one that stays right at the next failover too. Sell ticket 3.
 
@@ -209,8 +209,9 @@ lab.check("03.2")
 # answer of DNS lives: then ticket 3 gets 25006. Both are what a program on AWS sees: wait, and sell again.
 
 # %% [markdown]
-# Ticket 3 got `25006`, too? Then your machine still had an old answer: an answer of DNS lives for 5 seconds [3.16].
-# Here they pass faster; `lab.dns_ttl()` says how long they take. A name says where to connect **next**. An open
+# `25006` is PostgreSQL's code for a write where only reading is allowed: the old name leads to a reader now. Ticket 3 got
+# it, too? Then your machine still had an old answer: an answer of DNS lives for 5 seconds [3.16]. Here they pass faster;
+# `lab.dns_ttl()` says how long they take. A name says where to connect **next**. An open
 # connection never moves [3.19].
 #
 # ## 3 · Connections, not queries
@@ -249,7 +250,8 @@ for connection in pool:
 
 # %% [markdown]
 # The reader endpoint balances **connections** [3.9], by answers of DNS: each is one reader at random [3.10]. All who
-# connect while an answer lives go to the same reader. And what a connection asks, its reader answers.
+# connect while an answer lives go to the same reader. And what a connection asks, its reader answers. (Did you see both
+# readers? Then an answer ended while the 20 connected. It lives `lab.dns_ttl()` seconds here.)
 #
 # ### 03.3 A pool on both
 #
@@ -320,7 +322,8 @@ lab.predict("03.4", choice)
 #
 # 1. Create the custom endpoints `report` and `website`, both of the type `READER`, with these lists:
 #    `rds.create_db_cluster_endpoint`, with `StaticMembers` or `ExcludedMembers`.
-# 2. Add the reader `tickets-4` in `us-west-2a`. The last lines then visit both.
+# 2. Add the reader `tickets-4` in `us-west-2a`. The last lines then visit both, 12 times each, and wait for a new
+#    answer of DNS each time: some 15 seconds.
 
 # %% exercise="03.4"
 ### BEGIN SOLUTION
@@ -509,15 +512,17 @@ lab.check("03.7")
 # ## Clean up
 
 # %%
-found = rds.describe_db_cluster_endpoints(DBClusterIdentifier="boxoffice")
+last = rds.describe_db_instances(DBInstanceIdentifier="tickets-3")["DBInstances"][0]
+house = last["DBClusterIdentifier"]  # boxoffice, if you have renamed it
+found = rds.describe_db_cluster_endpoints(DBClusterIdentifier=house)
 for item in found["DBClusterEndpoints"]:
     if item["EndpointType"] == "CUSTOM":
         name = item["DBClusterEndpointIdentifier"]
         rds.delete_db_cluster_endpoint(DBClusterEndpointIdentifier=name)
 rds.delete_db_instance(DBInstanceIdentifier="tickets-3")
 rds.get_waiter("db_instance_deleted").wait(DBInstanceIdentifier="tickets-3")
-rds.delete_db_cluster(DBClusterIdentifier="boxoffice", SkipFinalSnapshot=True)
-rds.get_waiter("db_cluster_deleted").wait(DBClusterIdentifier="boxoffice")
+rds.delete_db_cluster(DBClusterIdentifier=house, SkipFinalSnapshot=True)
+rds.get_waiter("db_cluster_deleted").wait(DBClusterIdentifier=house)
 lab.progress()
 
 # %% [markdown]

@@ -778,7 +778,7 @@ for snapshot in made:
         rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=name)
 rds.delete_db_cluster(DBClusterIdentifier="ferry", SkipFinalSnapshot=True)
 rds.get_waiter("db_cluster_deleted").wait(DBClusterIdentifier="ferry")
-lab.clock()
+lab.clock(10)
 
 # %%
 lab.progress()

@@ -219,6 +219,10 @@ def check_region(home: Home) -> Finding:
         return Finding(
             "Region", Level.NOTE, "not running", "Start it with `aurora-lab start`, or open a lesson."
         )
+    try:
+        client.status(home)
+    except client.RegionError as error:
+        return Finding("Region", Level.MISSING, f"it runs at {info.url}, and is in trouble", str(error))
     return Finding("Region", Level.GOOD, f"{info.region} at {info.url}, {info.runtime} runtime")
 
 

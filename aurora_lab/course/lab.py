@@ -27,7 +27,6 @@ from aurora_lab.course.record import NotPlainError, Record, plain
 from aurora_lab.course.surroundings import enter_region, say
 from aurora_lab.region import client
 from aurora_lab.region.client import RegionError
-from aurora_lab.region.clock import DEFAULT_SCALE
 from aurora_lab.region.fault_words import ACTIONS, DEFAULT_ACTIONS, asked, sentence
 from aurora_lab.region.home import Home, default_home
 from aurora_lab.view.live_map import LiveMap, LiveMaps
@@ -189,17 +188,17 @@ class Lab:
         return Card(Mood.NOTE, sentence(client.ask(self._home, "fault", asked(kind, name, action, cluster))))
 
     @_card_instead_of_error
-    def clock(self, scale: float = DEFAULT_SCALE) -> Card:
-        """Let documented durations pass `scale` times as fast as on AWS (0.1 to 1000), as `aurora-lab start --scale`.
+    def clock(self, scale: float) -> Card:
+        """Let durations that AWS documents pass `scale` times as fast; as `aurora-lab start --scale` does.
 
-        Where a notebook is graded, the clock is the grader's, and stays as it is.
+        A grader's clock stays as it is: a submission does not set it.
         """
         info = self._home.info()
-        if info is None or info.token:
-            client.ask(self._home, "scale", {"scale": scale})
-        scale = float(client.status(self._home)["scale"])
-        about = (("A minute of AWS", f"{60 / scale:.3g} s here"),)
-        return Card(Mood.NOTE, f"The lab clock runs {scale:g} times as fast as AWS's.", about)
+        if info is not None and not info.token:
+            now, stays = client.status(self._home)["scale"], " and is the grader's"
+        else:
+            now, stays = client.ask(self._home, "scale", {"scale": scale})["scale"], ""
+        return Card(Mood.NOTE, f"The lab clock runs {now:g} times as fast as AWS's{stays}.")
 
     def minute(self) -> float:
         """How long a minute of AWS's documentation takes here, in real seconds: it passes by the lab clock."""

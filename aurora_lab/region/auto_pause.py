@@ -17,6 +17,7 @@ this region does not have. `worker.py`'s steps start the server of one that is r
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -47,10 +48,12 @@ class AutoPause:
 
     def measured(self, instance: Document, connections: int) -> None:
         """A serverless instance has been measured: it has so many client connections."""
-        if connections or self._open(instance):
-            self._since[instance["DbiResourceId"]] = monotonic()
-        else:
-            self._since.setdefault(instance["DbiResourceId"], monotonic())
+        resource = instance["DbiResourceId"]
+        if connections:
+            # Until it is measured again, however long that takes.
+            self._since[resource] = math.inf
+        elif self._open(instance) or self._since.get(resource, math.inf) == math.inf:
+            self._since[resource] = monotonic()
 
     def forget(self, resource: str) -> None:
         """An instance begins anew: it has not been idle."""
@@ -63,7 +66,7 @@ class AutoPause:
         if since is None or asleep(instance) or self._open(instance):
             return 0.0
         touched = self._region.sleepers.touched(instance["DBInstanceIdentifier"])
-        return (monotonic() - max(since, touched)) * self._region.clock.scale
+        return max(0.0, monotonic() - max(since, touched)) * self._region.clock.scale
 
     def disturbed(self, instance: Document, since: float) -> bool:
         """Whether somebody has connected, or tried to, since a moment of the monotonic clock."""

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -56,6 +57,10 @@ class RegionError(Exception):
     """The region cannot do what was asked; the message is one sentence that says what to do."""
 
 
+class RegionTroubleError(RegionError):
+    """The region runs and is in trouble: its container engine is gone, for instance."""
+
+
 def running(home: Home) -> RegionInfo | None:
     """The region that runs on this home and answers, or None."""
     info = home.info()
@@ -63,6 +68,8 @@ def running(home: Home) -> RegionInfo | None:
         return None
     try:
         _call(info, "status", None, seconds=ASK_SECONDS)
+    except RegionTroubleError:
+        return info
     except (OSError, ValueError, RegionError):
         return None
     return info
@@ -168,7 +175,8 @@ def _call(info: RegionInfo, name: str, body: dict[str, Any] | None, seconds: flo
                 message = json.load(error)["error"]
             except (ValueError, KeyError, TypeError):
                 message = f"The region answered with HTTP {error.code}."
-        raise RegionError(message) from None
+        in_trouble = error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
+        raise (RegionTroubleError if in_trouble else RegionError)(message) from None
 
 
 class _Program:

@@ -26,6 +26,7 @@ from aurora_lab.region.live import LiveView
 from aurora_lab.region.pauses import pause_state
 from aurora_lab.region.replica_lag import ReplicaLagError, replica_lag, set_replica_lag
 from aurora_lab.region.store import Document
+from aurora_lab.runtime.base import RuntimeUnavailableError, ServerStartError, ToolError
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,10 @@ class LabApi:
             status, answer = self._answer(request)
         except LabError as error:
             status, answer = 400, {"error": str(error)}
+        except (RuntimeUnavailableError, ServerStartError, ToolError) as error:
+            # The container engine is gone, for instance: the sentence says what to do.
+            log.warning("the lab interface failed: %s", error)
+            status, answer = 500, {"error": str(error)}
         except HTTPException as error:
             status, answer = error.code or 400, {"error": error.description}
         except Exception:

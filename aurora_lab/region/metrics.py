@@ -39,7 +39,7 @@ class Spread:
 
     def add(self, value: float, changes: Sequence[tuple[int, float]], seconds: int) -> None:
         """The value was `value`, then what `changes` say: from which second on, and what; for `seconds` in all."""
-        since = 1
+        since, changes = 1, changes if seconds else ()
         for second, later in (*changes, (seconds + 1, value)):
             if second > since:
                 self.low = min(self.low, value) if self.count else value

@@ -10,7 +10,6 @@ runtime can limit it: a container gets that much CPU and memory, an embedded ser
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -108,14 +107,15 @@ class Scaling:
         before = self._states.get(resource) or State(self.log.last(resource) or 0.0)
         later, changes = before, list[tuple[int, float]]()
         if asleep(item) or item["DBInstanceStatus"] in ("creating", "stopped"):
-            later = State(0.0)
             self._loads.pop(resource, None)
+            later, changes = State(0.0), [(seconds, 0.0)]
         elif server is not None:
             allowed = self._bounds(cluster, item, writer)
-            # One that begins, or begins anew, has what it has at least.
-            before = replace(before, acus=max(before.acus, allowed.floor if before.acus == 0 else 0.0))
-            need = serverless.needed(self._loads.get(resource, Load()), before.acus)
-            later, changes = serverless.run(before, need, allowed, seconds)
+            if before.acus == 0:  # It begins, or begins anew.
+                later, changes = State(allowed.floor), [(seconds, allowed.floor)]
+            else:
+                need = serverless.needed(self._loads.get(resource, Load()), before.acus)
+                later, changes = serverless.run(before, need, allowed, seconds)
             self._limit(resource, server, later.acus)
         now = time.time()
         for second, acus in changes:

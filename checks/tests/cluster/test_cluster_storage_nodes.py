@@ -87,6 +87,19 @@ def test_an_az_may_go_with_an_az_and_one_more_commits_wait_and_reads_go_on(
     assert cluster.value(cluster.one, COUNT) == 2
 
 
+def test_a_reader_may_show_a_row_whose_commit_still_waits(cluster: SmallCluster) -> None:
+    # Not so on Aurora, where a reader stays below the VDL (FACTS 2.38): lesson 04 says so.
+    made(cluster, readers=1)
+    fault(cluster, "kill", *NAMES[:3])
+    with waiting_commit(cluster, cluster.one) as done:
+        until(lambda: cluster.value(cluster.two, COUNT) == 1, "the reader shows it")
+        assert cluster.value(cluster.one, COUNT) == 0
+        assert not done.is_set()
+        undo(cluster, *NAMES[:3])
+        assert done.wait(20)
+    assert cluster.value(cluster.one, COUNT) == 1
+
+
 @on_each_runtime
 def test_a_failover_takes_the_log_from_three_nodes_and_from_nobody_else(cluster: SmallCluster) -> None:
     made(cluster, readers=1)

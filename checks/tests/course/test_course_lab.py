@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from aurora_lab.course.lab import RAISE_VARIABLE, CheckFailedError, Lab
 from aurora_lab.course.places import VARIABLE, CourseError
 from aurora_lab.course.record import Record
 from aurora_lab.region import client
-from aurora_lab.region.home import Home
+from aurora_lab.region.home import Home, RegionInfo
 
 ABOUT = {
     "id": "99.1",
@@ -165,6 +165,21 @@ def test_a_fault_that_cannot_be_done_says_why(
     assert says in repr(notebook.lab.fault(*arguments))
 
 
+def test_the_clock_is_set_and_a_graders_clock_is_not(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+    info = RegionInfo(1, 2, "127.0.0.1", 5432, "token", "us-west-2", "embedded")
+    monkeypatch.setattr(Home, "info", lambda _home: info)
+    monkeypatch.setattr(client, "ask", lambda _home, _name, body: asked.append(body) or body)
+    monkeypatch.setattr(client, "status", lambda _home: {"scale": 100.0})
+    assert repr(notebook.lab.clock(60)) == "• The lab clock runs 60 times as fast as AWS's."
+    assert asked == [{"scale": 60}]
+    info = replace(info, token="")
+    assert "100 times as fast as AWS's and is the grader's" in repr(notebook.lab.clock(60))
+    assert asked == [{"scale": 60}]
+
+
 def test_a_fault_is_told_in_words(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     monkeypatch.setattr(client, "ask", lambda *call: calls.append(call[1:]) or call[2])
@@ -174,23 +189,10 @@ def test_a_fault_is_told_in_words(notebook: Notebook, monkeypatch: pytest.Monkey
     assert calls[1] == ("fault", asked)
 
 
-def test_the_clock_is_set_and_told(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "Start it with `aurora-lab start`" in repr(notebook.lab.clock(50))
-    calls = []
-    monkeypatch.setattr(client, "ask", lambda *call: calls.append(call[1:]))
+def test_a_minute_of_aws_passes_by_the_lab_clock(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert notebook.lab.minute() == 60.0, "no region runs"
     monkeypatch.setattr(client, "status", lambda _home: {"scale": 50.0})
-    assert "50 times as fast" in repr(notebook.lab.clock(50))
-    assert calls == [("scale", {"scale": 50})]
-    assert notebook.lab.minute() == 1.2
-    assert notebook.lab.dns_ttl() == 0.1
-
-
-def test_a_graded_notebook_leaves_the_clock_as_it_is(
-    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Home, "info", lambda _home: SimpleNamespace(token=""))
-    monkeypatch.setattr(client, "status", lambda _home: {"scale": 100.0})
-    assert "100 times as fast" in repr(notebook.lab.clock(50))
+    assert (notebook.lab.minute(), notebook.lab.dns_ttl()) == (1.2, 0.1)
 
 
 def test_a_pass_is_noted_and_progress_shows_it(

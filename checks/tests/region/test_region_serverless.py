@@ -80,6 +80,21 @@ def clock(region: LocalRegion, scale: float) -> Iterator[None]:
         client.ask(region.home, "scale", {"scale": QUICK})
 
 
+def values(region: LocalRegion, metric: str, statistic: str, instance: str) -> list[float]:
+    """What CloudWatch has of an instance."""
+    now = datetime.now(UTC)
+    found = region.boto("cloudwatch").get_metric_statistics(
+        Namespace="AWS/RDS",
+        MetricName=metric,
+        Dimensions=[{"Name": "DBInstanceIdentifier", "Value": instance}],
+        StartTime=now - timedelta(minutes=10),
+        EndTime=now + timedelta(minutes=1),
+        Period=60,
+        Statistics=[statistic],
+    )["Datapoints"]
+    return [float(point[statistic]) for point in found] or [0.0]
+
+
 @pytest.mark.parametrize(
     ("scaling", "message"),
     [
@@ -195,21 +210,11 @@ def test_capacity_follows_the_load_and_low_tiers_the_writer(quick: LocalRegion) 
     assert highest[follower] >= 1.5
     assert highest[other] < highest[writer], "a reader of tier 9 follows its own load"
 
-    def shown(metric: str) -> float:
-        now = datetime.now(UTC)
-        found = quick.boto("cloudwatch").get_metric_statistics(
-            Namespace="AWS/RDS",
-            MetricName=metric,
-            Dimensions=[{"Name": "DBInstanceIdentifier", "Value": writer}],
-            StartTime=now - timedelta(minutes=5),
-            EndTime=now + timedelta(minutes=1),
-            Period=60,
-            Statistics=["Maximum"],
-        )["Datapoints"]
-        return max((float(point["Maximum"]) for point in found), default=0.0)
-
-    eventually(lambda: shown("ServerlessDatabaseCapacity") == highest[writer], "CloudWatch has the peak")
-    assert shown("ACUUtilization") == pytest.approx(100 * highest[writer] / 8)
+    eventually(
+        lambda: max(values(quick, "ServerlessDatabaseCapacity", "Maximum", writer)) == highest[writer],
+        "CloudWatch has the peak",
+    )
+    assert max(values(quick, "ACUUtilization", "Maximum", writer)) == pytest.approx(100 * highest[writer] / 8)
 
 
 def test_it_pauses_when_idle_and_a_connection_wakes_it(quick: LocalRegion) -> None:
@@ -226,6 +231,15 @@ def test_it_pauses_when_idle_and_a_connection_wakes_it(quick: LocalRegion) -> No
     assert {item["DBInstanceStatus"] for item in quick.instances(name).values()} == {"available"}
     assert seen(quick, writer)["server"] == "paused"
     eventually(lambda: acus(quick, writer) == 0, "it has no capacity")
+    curves = client.ask(quick.home, f"capacity?cluster={name}")["instances"]
+    [billed] = [curve["acu_seconds"] for curve in curves if curve["instance"] == writer]
+    eventually(
+        lambda: (
+            sum(values(quick, "ServerlessDatabaseCapacity", "Sum", writer)) == pytest.approx(billed, rel=0.01)
+        ),
+        "CloudWatch's sum over the seconds is what is billed",
+        seconds=20,
+    )
 
     snapshot = unique("s")
     quick.rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier=snapshot, DBClusterIdentifier=name)
@@ -260,11 +274,12 @@ def test_killed_while_it_is_paused_and_failed_over_while_it_is_paused(quick: Loc
     assert quick.ask(host, "SELECT n FROM kept") == [(6,)]
 
     wait_paused(quick, writer, reader)
-    quick.rds.failover_db_cluster(DBClusterIdentifier=name)
-    quick.wait_available(name)
-    eventually(lambda: (pause(quick, writer), pause(quick, reader)) == (None, None), "both are awake")
-    assert quick.writer(name) == reader
-    assert "administrative" in "; ".join(seen(quick, reader)["serverless"]["not_paused_because"])
+    with clock(quick, 20.0):
+        quick.rds.failover_db_cluster(DBClusterIdentifier=name)
+        quick.wait_available(name)
+        eventually(lambda: (pause(quick, writer), pause(quick, reader)) == (None, None), "both are awake")
+        assert quick.writer(name) == reader
+        assert "administrative" in "; ".join(seen(quick, reader)["serverless"]["not_paused_because"])
     assert quick.ask(host, "SELECT n FROM kept") == [(6,)]
     kill(quick)
     quick.start()

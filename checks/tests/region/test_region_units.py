@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -18,10 +19,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aurora_lab.cli.diagnosis import Level, check_region
 from aurora_lab.endpoints.router import PortTakenError
 from aurora_lab.endpoints.zone import Record
 from aurora_lab.models.promotion import ATTEMPTS_BY_TIER, Candidate, promotion_order
-from aurora_lab.region import core
+from aurora_lab.region import client, core
 from aurora_lab.region.api.dispatch import provider_mistakes
 from aurora_lab.region.clock import LabClock
 from aurora_lab.region.home import Home, RegionInfo
@@ -215,3 +217,30 @@ def test_a_slow_thread_does_not_put_back_endpoints_that_are_out_of_date(
     region.touch()
     assert region.zone.names() == ("new",)
     region.store.close()
+
+
+def test_a_region_in_trouble_runs_and_says_what_is_wrong(tmp_path: Path) -> None:
+    """Its container engine is gone: it can still be asked, and stopped."""
+
+    class InTrouble(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"error": "The container engine is gone."}).encode()
+            self.send_response(500)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    home = Home(tmp_path)
+    with HTTPServer(("127.0.0.1", 0), InTrouble) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        info = RegionInfo(os.getpid(), server.server_port, "127.0.0.1", 1, "", "us-west-2", "containers")
+        home.write_info(info)
+        assert client.running(home) == info
+        with pytest.raises(client.RegionTroubleError, match="engine is gone"):
+            client.status(home)
+        found = check_region(home)
+        assert (found.level, found.advice) == (Level.MISSING, "The container engine is gone.")
+        server.shutdown()

@@ -8,6 +8,7 @@ import random
 import signal
 import threading
 import time
+from datetime import datetime
 from typing import Any
 
 import psutil
@@ -104,6 +105,23 @@ def test_without_a_read_quorum_the_cluster_says_so_and_readers_serve(embedded_re
     fault(region, "storage-node", "a2", "undo", cluster=name)
     assert eventually_ask(region, shown["Endpoint"], "INSERT INTO kept VALUES (2) RETURNING n") == [(2,)]
     assert len([message for message in messages(region, name) if message.startswith(said)]) == 1
+
+
+def test_the_loss_of_a_copy_is_noticed_after_ten_seconds_of_the_labs_clock(
+    embedded_region: LocalRegion,
+) -> None:
+    region = embedded_region
+    name = region.cluster(instances=1)
+
+    def told(words: str) -> list[datetime]:
+        events = region.rds.describe_events(SourceType="db-cluster", SourceIdentifier=name)["Events"]
+        return [event["Date"] for event in events if words in event["Message"]]
+
+    fault(region, "storage-node", "b1", "destroy", cluster=name)
+    (rebuilt,) = eventually(lambda: told("Storage node b1 has been rebuilt from "), "it is rebuilt")
+    (lost,) = told("Storage node b1 has been destroyed.")
+    # The event log has milliseconds, and the loss is noted a moment before it is told.
+    assert (rebuilt - lost).total_seconds() > 10 / region.scale - 0.2
 
 
 def test_a_crash_of_the_engine_is_over_within_moments(embedded_region: LocalRegion) -> None:

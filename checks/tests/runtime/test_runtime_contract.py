@@ -256,7 +256,7 @@ def test_a_container_can_be_limited_and_a_process_cannot(lab: Lab) -> None:
             engine.close()
         assert (host["CpuQuota"] / host["CpuPeriod"], host["Memory"]) == (0.5, 1 << 30)
     server.kill()
-    assert server.limit(0.5, 1 << 30) is False
+    eventually(lambda: not server.limit(0.5, 1 << 30), "it has been put away and cannot be limited")
 
 
 def test_reload_reads_the_configuration_again(standing: Standing) -> None:
