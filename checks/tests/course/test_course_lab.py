@@ -189,6 +189,12 @@ def test_a_fault_is_told_in_words(notebook: Notebook, monkeypatch: pytest.Monkey
     assert calls[1] == ("fault", asked)
 
 
+def test_a_minute_of_aws_passes_by_the_lab_clock(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert notebook.lab.minute() == 60.0, "no region runs"
+    monkeypatch.setattr(client, "status", lambda _home: {"scale": 50.0})
+    assert (notebook.lab.minute(), notebook.lab.dns_ttl()) == (1.2, 0.1)
+
+
 def test_a_pass_is_noted_and_progress_shows_it(
     notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
