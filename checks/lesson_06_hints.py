@@ -26,12 +26,10 @@ CONNECTIONS = [
 ]
 
 TIERS = [
-    "`add` without a tier makes a reader as the API does. Call `calm` twice: before the rush and after it.",
+    "`add` gives an instance that is there another tier. `calm` after the rush: CloudWatch is a minute late.",
     "`rush()` asks the writer. A dictionary of three: `{name: ... for name in FLEET}`, each as `peak` in 06.2.",
     "Nearly all of it:\n"
-    'add("ferry-2")\n'
     'add("ferry-3", tier=...)\n'
-    "calm(*FLEET)\n"
     "began = rush()\n"
     "calm(*FLEET)\n"
     "peaks = {name: max(acus for _, acus in curve(name, ...)) for name in FLEET}",

@@ -74,12 +74,12 @@ CONNECTIONS = {
     ),
 }
 
-_ADDED = 'add("ferry-2")\nadd("ferry-3", tier=15)\n'
+_ADDED = 'add("ferry-3", tier=15)\n'
 _GUESS = 'peaks = {"ferry-1": 6, "ferry-2": 6, "ferry-3": 0.5}\n'
 
 TIERS = {
     "both-follow": Wrong(
-        'add("ferry-2")\nadd("ferry-3")\n' + _GUESS,
+        'add("ferry-3")\n' + _GUESS,
         "Who names no tier gets 1, so now both follow the writer, and the bill is three times as high. "
         '`add("ferry-3", tier=15)` changes it.',
     ),

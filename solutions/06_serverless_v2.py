@@ -182,7 +182,7 @@ def passenger(host, done):
 
 
 # %%
-def rush(host=None, seconds=6):
+def rush(host=None, seconds=5):
     """Two passengers ask the writer (or another host); returns when it began."""
     host, began, done = host or WRITER, datetime.now(UTC), Event()
     crowd = [Thread(target=passenger, args=(host, done)) for _ in range(2)]
@@ -390,8 +390,8 @@ print("max_connections:", limit())
 # %% [markdown]
 # ## 4 · Readers that follow
 #
-# Two readers come: `ferry-2` as the API makes it, of tier 1; `ferry-3` of tier 15. Then passengers rush to the
-# **writer**. Nobody asks a reader anything.
+# Two readers come: `ferry-2` stays as the API makes it, of tier 1; `ferry-3` will get tier 15. Then passengers rush to
+# the **writer**. Nobody asks a reader anything.
 #
 # **Predict.** Who grows?
 #
@@ -406,20 +406,23 @@ choice = "c"
 ### END SOLUTION
 lab.predict("06.4", choice)
 
+# %%
+FLEET = ("ferry-1", "ferry-2", "ferry-3")
+for name in FLEET[1:]:
+    add(name)
+calm(*FLEET)  # a new instance has work to do
+
 # %% [markdown]
 # ### 06.4 Who follows whom?
 #
-# 1. `add("ferry-2")` and `add("ferry-3", tier=15)`. A new instance has work to do: `calm` all three.
+# 1. Both have tier 1 now. `add("ferry-3", tier=15)` changes that of `ferry-3`.
 # 2. A rush to the writer. Keep when it began in `began`. `calm` all three.
 # 3. `peaks`: a dictionary with the highest ACUs of each of the three since then.
 
 # %% exercise="06.4"
-FLEET = ("ferry-1", "ferry-2", "ferry-3")
 peaks = {}
 ### BEGIN SOLUTION
-add("ferry-2")
 add("ferry-3", tier=15)
-calm(*FLEET)
 began = rush()
 calm(*FLEET)
 peaks = {name: max(acus for _, acus in curve(name, began)) for name in FLEET}
