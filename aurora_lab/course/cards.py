@@ -49,8 +49,9 @@ class Card:
         sign, colour = self.mood.value
         rows = "".join(_html_row(label, text) for label, text in self.rows)
         return (
-            f'<div style="border-left: 5px solid {colour}; padding: 6px 14px; margin: 4px 0; max-width: 800px; '
-            'line-height: 1.5; font-family: var(--jp-ui-font-family, sans-serif)">'
+            # Between two amounts in dollars JupyterLab would see a formula.
+            f'<div class="mathjax_ignore" style="border-left: 5px solid {colour}; padding: 6px 14px; margin: 4px 0; '
+            'max-width: 800px; line-height: 1.5; font-family: var(--jp-ui-font-family, sans-serif)">'
             # The words keep the theme's own colour: no other can be read well on light and on dark.
             f'<div style="font-weight: bold"><span style="color: {colour}">{sign}</span> {_inline(self.title)}</div>'
             f"{rows}</div>"
