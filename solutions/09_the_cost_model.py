@@ -61,6 +61,7 @@ def remove(name):
     rds.get_waiter("db_instance_deleted").wait(DBInstanceIdentifier=name)
 
 
+# %%
 rds.create_db_cluster(
     DBClusterIdentifier="parcels",
     Engine="aurora-postgresql",
@@ -69,6 +70,8 @@ rds.create_db_cluster(
     MasterUserPassword="brown-paper-9",
 )
 add("parcels-1", "db.r6g.large")
+
+# %%
 add("parcels-2", "db.r6g.large")
 
 # %% [markdown]
