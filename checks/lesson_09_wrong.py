@@ -119,6 +119,9 @@ INDEX = {
 
 _DELETE = 'billed("delete from parcel where delivered")\n'
 _RELOAD = "billed(*LOAD)\n"
+_UNDELIVERED = """billed('''insert into parcel select n, 'Lane ' || n * 7919 % 40000, false, repeat(md5(n::text), 12)
+    from generate_series(10, 50000, 10) n on conflict do nothing''')
+"""
 
 SHRINK = {
     "only-deleted": Wrong(
@@ -134,10 +137,9 @@ SHRINK = {
         _RELOAD,
     ),
     "lost-parcels": Wrong(
-        'billed("truncate parcel")\n',
-        "The space is back, and so are the parcels that nobody has delivered yet: gone. Load again with "
-        "`billed(*LOAD)`, and keep them this time.",
-        _RELOAD,
+        'billed("delete from parcel where not delivered")\n',
+        "Those are the parcels that nobody has delivered yet. Load again with `billed(*LOAD)`; then mind the `where`.",
+        _UNDELIVERED,
     ),
 }
 

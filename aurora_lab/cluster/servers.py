@@ -303,11 +303,15 @@ class Servers:
     ) -> dict[str, int]:
         """One try. A reader's limits are raised to the writer's or, where its own past asks for more (the
         writer had more when this reader's log was written), to the highest ever.
+
+        One that streams from nobody has them at once: it replays old log, and PostgreSQL would let
+        connections in first and stop replaying only when it comes to a writer that had more.
         """
         name = spec.name
         tries = [self.limits(parameters, reader=reader)]
         if reader:
-            tries.append(_highest(tries[0], self.layout.limits().ever))
+            highest = _highest(tries[0], self.layout.limits().ever)
+            tries = [*tries, highest] if primary else [highest]
         self.write_configuration(
             self.layout.data(name), name, primary=primary, restore_command=restore_command
         )

@@ -187,6 +187,19 @@ class Lab:
             raise CourseError(f"What can be done is {', '.join(ACTIONS)}.")
         return Card(Mood.NOTE, sentence(client.ask(self._home, "fault", asked(kind, name, action, cluster))))
 
+    @_card_instead_of_error
+    def clock(self, scale: float) -> Card:
+        """Let durations that AWS documents pass `scale` times as fast; as `aurora-lab start --scale` does.
+
+        A grader's clock stays as it is: a submission does not set it.
+        """
+        info = self._home.info()
+        if info is not None and not info.token:
+            now, stays = client.status(self._home)["scale"], " and is the grader's"
+        else:
+            now, stays = client.ask(self._home, "scale", {"scale": scale})["scale"], ""
+        return Card(Mood.NOTE, f"The lab clock runs {now:g} times as fast as AWS's{stays}.")
+
     def dns_ttl(self) -> float:
         """How long a DNS answer lives here, in real seconds: 5 s on AWS, less by the lab clock's scale."""
         try:

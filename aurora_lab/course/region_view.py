@@ -89,15 +89,19 @@ class RegionView:
 
     @cached_property
     def _rds(self) -> Any:
-        return self._service("rds", SECONDS)
+        return self._client("rds")
 
-    def _service(self, name: str, seconds: float) -> Any:
+    @cached_property
+    def _scaling(self) -> Any:
+        return self._client("application-autoscaling")
+
+    def _client(self, service: str, seconds: float = SECONDS) -> Any:
         # botocore and not boto3, which takes half as long again to load: a learner waits for it.
         config = Config(
             connect_timeout=SECONDS, read_timeout=seconds, retries={"total_max_attempts": 1}, proxies={}
         )
         return _session().create_client(
-            name,
+            service,
             region_name=self.info.region,
             endpoint_url=self.info.url,
             aws_access_key_id=DUMMY_KEY,
@@ -147,13 +151,37 @@ class RegionView:
             Duration=LOG_MINUTES,
         )
 
+    def scalable_target(self, cluster: str) -> Document | None:
+        """The target of the cluster's readers as DescribeScalableTargets shows it, or None."""
+        found = self._scaled(
+            "describe_scalable_targets", "ScalableTargets", ResourceIds=[f"cluster:{cluster}"]
+        )
+        return found[0] if found else None
+
+    def scaling_policies(self, cluster: str) -> dict[str, Document]:
+        """The policies of the cluster's readers by name."""
+        found = self._scaled("describe_scaling_policies", "ScalingPolicies", ResourceId=f"cluster:{cluster}")
+        return {item["PolicyName"]: item for item in found}
+
+    def scaling_activities(self, cluster: str) -> list[Document]:
+        """What was done to the cluster's readers, newest first; without what was not done."""
+        return self._scaled(
+            "describe_scaling_activities", "ScalingActivities", ResourceId=f"cluster:{cluster}"
+        )
+
+    def _scaled(self, action: str, key: str, **parameters: Any) -> list[Document]:
+        return self._pages(self._scaling, action, key, ServiceNamespace="rds", **parameters)
+
     def _one(self, action: str, key: str, **parameters: Any) -> Document | None:
         found = self._all(action, key, **parameters)
         return found[0] if found else None
 
     def _all(self, action: str, key: str, **parameters: Any) -> list[Document]:
+        return self._pages(self._rds, action, key, **parameters)
+
+    def _pages(self, service: Any, action: str, key: str, **parameters: Any) -> list[Document]:
         try:
-            pages = self._rds.get_paginator(action).paginate(**parameters)
+            pages = service.get_paginator(action).paginate(**parameters)
             return [item for page in pages for item in page[key]]
         except ClientError as error:
             if error.response["Error"]["Code"].startswith(
@@ -212,7 +240,7 @@ class RegionView:
     def metered(self, cluster: str) -> Metered | None:
         """What the cluster did until now, as far as it is billed; None where there never was one of this name."""
         try:
-            source = CloudWatch(self._service("cloudwatch", CLOUDWATCH_SECONDS))
+            source = CloudWatch(self._client("cloudwatch", CLOUDWATCH_SECONDS))
             return meter(self._lab("ledger"), source, cluster)
         except UnknownClusterError:
             return None

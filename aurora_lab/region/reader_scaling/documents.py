@@ -4,7 +4,7 @@ Every document holds the API's own members, and under `_lab` what only the lab k
 
     ScalableTarget    tags; past: what its policies did last (`out_to`, `out_at`, `in_at`, seconds since the epoch)
     ScalingPolicy     alarms: for `High` and `Low` id, state, reason and since when; points: the metric of the last
-                      minutes, newest last
+                      minutes, newest last; reporters: of how many readers the newest is
     ScalingActivity   to: readers wanted; add, remove: identifiers of instances; direction of a policy's activity
 """
 

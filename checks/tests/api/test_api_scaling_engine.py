@@ -78,6 +78,27 @@ def test_the_fleet_grows_and_shrinks_with_the_load(region: Desk) -> None:
     assert len(region.readers("shop")) == 1 and len(activities(region)) == 2
 
 
+def test_a_reader_that_has_not_reported_yet_is_not_counted_as_load(region: Desk) -> None:
+    region.cluster("shop", readers=2)
+    register(region)
+    put(region, 4, **at_once())
+    region.minutes("shop", 12, 3)
+    assert len(region.readers("shop")) == 3
+    # The third is there, and the next minute is that of the two: 3 × 6 ÷ 4 readers would be too many.
+    at = datetime.now(UTC)
+    for _ in range(2):
+        region.metrics.note(
+            "DatabaseConnections", 6.0, "Count", {"DBClusterIdentifier": "shop", "Role": "READER"}, at=at
+        )
+    region.reader_scaling.look()
+    region.reader_scaling.look()
+    assert len(region.readers("shop")) == 3
+    region.minutes("shop", 12, 3)
+    assert len(region.readers("shop")) == 3
+    region.minutes("shop", 20, 3)
+    assert len(region.readers("shop")) == 5
+
+
 def test_without_a_reader_nothing_happens(region: Desk) -> None:
     region.cluster("shop")
     register(region)

@@ -53,6 +53,19 @@ def test_a_new_instance_opens_the_volume_without_any_other(cluster: SmallCluster
     until(lambda: cluster.value(cluster.one, COUNT) == 21, "the old writer is back with all rows")
 
 
+def test_a_new_instance_replays_the_log_of_a_writer_that_had_higher_limits(cluster: SmallCluster) -> None:
+    cluster.start()
+    commit_rows(cluster, cluster.one, 5)
+    cluster.plane.watch.tend(60.0)
+    # A base of a small writer, then log of a large one, then of a small one again.
+    for connections in ("300", "100"):
+        cluster.plane.restart(cluster.with_parameters(cluster.one, {"max_connections": connections}))
+    commit_rows(cluster, cluster.one, 5)
+    cluster.plane.kill(cluster.one.resource_id)
+    cluster.plane.promote(cluster.two, cluster.one)
+    assert cluster.value(cluster.two, COUNT) == 10
+
+
 def test_a_reader_that_is_too_far_behind_is_made_of_the_volume(cluster: SmallCluster) -> None:
     cluster.start(readers=1)
     cut_off(cluster, cluster.two)

@@ -11,6 +11,7 @@ BACKUPS = "region/test_region_backups.py::"
 CLIENTS = "region/test_region_clients.py::"
 CLUSTERS = "region/test_region_clusters.py::"
 DATABASES = "region/test_region_databases.py::"
+DRIVER = "region/test_region_driver.py::"
 ENDPOINTS = "region/test_region_endpoints.py::"
 FAILOVER = "region/test_region_failover.py::"
 IO = "region/test_region_io.py::"
@@ -19,13 +20,17 @@ NOTED = "region/test_region_only_noted.py::"
 PROMOTION = "cluster/test_cluster_promotion.py::"
 ROUTER = "endpoints/test_endpoint_router.py::"
 MODELS = "models/test_model_"
+SCALING = "api/test_api_scaling.py::"
+SCALING_ENGINE = "api/test_api_scaling_engine.py::"
 STANDBY = "region/test_region_standby.py::"
+TRACKING = "models/test_model_target_tracking.py::"
 VOLUME = "region/test_region_volume.py::"
 ZONES = "region/test_region_zones.py::"
 
 GAP = CLIENTS + "test_a_plain_client_that_tries_again_is_back_within_a_second"
 CLI = CLIENTS + "test_the_aws_cli_makes_a_cluster_and_fails_it_over"
 COPIED = "cluster/test_cluster_readers.py::test_half_a_copy_is_redone"
+FLEET = "region/test_region_scaling.py::test_a_fleet_grows_and_shrinks_under_a_real_load"
 NO_LOSS = FAILOVER + "test_a_killed_writer_fails_over_by_itself_and_loses_nothing"
 QUORUM = NODES + "test_an_az_may_go_with_an_az_and_one_more_commits_wait_and_reads_go_on"
 STALE = ENDPOINTS + "test_an_old_answer_lives_for_one_ttl"
@@ -165,6 +170,76 @@ HELD: dict[str, dict[str, tuple[str, ...]]] = {
         "by the lab's router; on AWS by `rds.force_ssl` [3.27]": (
             "endpoints/test_endpoint_router.py::test_without_tls",
             "cluster/test_cluster_parameters.py::test_force_ssl_can_be_turned_off",
+        ),
+    },
+    "07": {
+        "connections, which the readers' servers count": (
+            "region/test_region_metrics.py::test_instances_and_the_volume_are_measured",
+            FLEET,
+        ),
+        "a minute passes in a second": ("region/test_region_units.py::test_the_lab_clock_scales_durations",),
+        "no reader, no metric, no readers": (
+            FLEET,
+            SCALING_ENGINE + "test_without_a_reader_nothing_happens",
+        ),
+        "the alarms: the lab judges them": (
+            SCALING_ENGINE + "test_cloudwatch_shows_the_alarms_as_they_are",
+            TRACKING + "test_three_of_three_minutes_above_the_target_are_high",
+            TRACKING + "test_fifteen_of_fifteen_minutes_below_nine_tenths_are_low",
+        ),
+        "readers that are made and removed, their class, tier and tag": (
+            FLEET,
+            TRACKING + "test_only_its_own_readers_are_removed",
+        ),
+        "how many: a formula of the lab's": (
+            TRACKING + "test_capacity_follows_the_metric_in_proportion",
+            SCALING_ENGINE + "test_a_reader_that_has_not_reported_yet_is_not_counted_as_load",
+        ),
+        "old connections stay, new ones find new readers": (FLEET,),
+        "an instance class: all are as fast as the machine": (
+            NOTED + "test_an_instance_class_gives_and_takes_no_processor",
+        ),
+        "the API, its errors, its reasons for doing nothing": (
+            SCALING + "test_what_is_wrong_with_a_target",
+            SCALING + "test_what_is_wrong_with_a_policy",
+            SCALING_ENGINE + "test_why_it_does_not_scale_is_kept_once",
+        ),
+        "words of an activity: after other services'": (
+            SCALING_ENGINE + "test_the_fleet_grows_and_shrinks_with_the_load",
+        ),
+    },
+    "08": {
+        "who is promoted": (
+            FAILOVER + "test_without_a_target_the_lowest_tier_and_then_the_largest_goes_first",
+            "region/test_region_units.py::test_tier_then_size_decide",
+        ),
+        "machines and AZs: servers are killed or stopped": (
+            ZONES + "test_an_az_is_lost_under_aurora_multi_az_and_single_az",
+            FAILOVER + "test_a_hung_writer_is_fenced_and_replaced",
+        ),
+        "connections that break, and their errors": (
+            FAILOVER + "test_an_open_connection_never_moves_and_is_cut_with_its_writer",
+        ),
+        "the gaps: a second or two": (GAP,),
+        "the AWS driver, and what it raises": (DRIVER + "test_the_aws_driver_survives_a_failover",),
+        "DNS: the lab answers; the driver is told an address": (
+            STALE,
+            DRIVER + "test_the_aws_driver_sees_through_a_stale_name",
+        ),
+        "a commit without an answer, and its row": (
+            NODES + "test_a_failover_takes_the_log_from_three_nodes_and_from_nobody_else",
+        ),
+        "three storage nodes that you stop": (QUORUM,),
+        "with one instance, an AZ outage waits for you": (
+            "region/test_region_writer_zone.py::"
+            "test_an_instance_that_is_made_by_hand_in_another_az_takes_the_volume",
+        ),
+        "a client that remembers DNS": (
+            "course/test_lessons.py::test_a_wrong_answer_fails_with_its_own_mistake",
+        ),
+        "the texts of the events": (
+            "records/test_events.py::test_events_are_in_auroras_own_words",
+            "records/test_events.py::test_the_events_of_rds_multi_az_are_not_aurora_s",
         ),
     },
     "09": {

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from aurora_lab.course.lab import RAISE_VARIABLE, CheckFailedError, Lab
 from aurora_lab.course.places import VARIABLE, CourseError
 from aurora_lab.course.record import Record
 from aurora_lab.region import client
-from aurora_lab.region.home import Home
+from aurora_lab.region.home import Home, RegionInfo
 
 ABOUT = {
     "id": "99.1",
@@ -162,6 +163,21 @@ def test_a_fault_that_cannot_be_done_says_why(
     notebook: Notebook, arguments: tuple[str, ...], says: str
 ) -> None:
     assert says in repr(notebook.lab.fault(*arguments))
+
+
+def test_the_clock_is_set_and_a_graders_clock_is_not(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+    info = RegionInfo(1, 2, "127.0.0.1", 5432, "token", "us-west-2", "embedded")
+    monkeypatch.setattr(Home, "info", lambda _home: info)
+    monkeypatch.setattr(client, "ask", lambda _home, _name, body: asked.append(body) or body)
+    monkeypatch.setattr(client, "status", lambda _home: {"scale": 100.0})
+    assert repr(notebook.lab.clock(60)) == "• The lab clock runs 60 times as fast as AWS's."
+    assert asked == [{"scale": 60}]
+    info = replace(info, token="")
+    assert "100 times as fast as AWS's and is the grader's" in repr(notebook.lab.clock(60))
+    assert asked == [{"scale": 60}]
 
 
 def test_a_fault_is_told_in_words(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,7 +179,11 @@ def test_a_broken_hello_gets_a_tls_alert(doors: Routed) -> None:
         assert read_all(connection) == bytes([21, 3, 1, 0, 2, 2, 50])
 
 
-@pytest.mark.parametrize("sent", [b"", b"\0\0", SSL_REQUEST, STARTUP[:20], openssl_hello(ONE)[:50]])
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"\0\0", SSL_REQUEST, STARTUP[:20], openssl_hello(ONE)[:50]],
+    ids=["nothing", "two-bytes", "ssl-request", "startup", "hello"],
+)
 def test_a_client_that_does_not_finish_is_closed(doors: Routed, sent: bytes) -> None:
     with client(doors, sent) as connection:
         error = read_error(read_all(connection).removeprefix(b"S"))
