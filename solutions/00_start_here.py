@@ -41,7 +41,7 @@ lab.map()
 # The map is empty: there is no cluster yet. `boto3` is AWS's own library for Python, and `rds` now stands for Amazon
 # RDS, the service that Aurora belongs to. The map comes again after each change to a cluster.
 #
-# A long red error? Read only its last line: there stands what is wrong.
+# A long red error? Read it from the end: there stands what is wrong.
 #
 # ## 1 · Predict, do, check
 #
@@ -70,7 +70,7 @@ for item in found["DBEngineVersions"]:
     print(item["Engine"], item["EngineVersion"], item["Status"])
 
 # %% [markdown]
-# Look at the address in the first line.
+# The address in the first line, 127.0.0.1, is that of this machine.
 #
 # ### 00.1 Give an answer
 #
@@ -134,7 +134,8 @@ lab.map()
 #
 # An Aurora cluster is a **cluster volume**, which holds the data, and **DB instances**, which compute on it [1.1].
 # A cluster that is made by the API has no instance [1.26], as the map shows. (A number in brackets names the row of
-# the fact table that a sentence comes from.)
+# the fact table that a sentence comes from; `!aurora-lab facts 1.26` in a cell shows it. What the map says of the
+# storage nodes is for lessons 01 and 04.)
 #
 # **Predict.** What can you do with a cluster without an instance?
 #
@@ -161,9 +162,10 @@ os.environ["WRITER"] = cluster["Endpoint"]
 # ### 00.3 Add an instance
 #
 # Make the DB instance `first-1` in the cluster `first`, with the engine `aurora-postgresql` and the instance class
-# `db.t4g.medium`. Then wait until it is available.
+# `db.t4g.medium`, which is its size. Then wait until it is available.
 #
-# `rds.create_db_instance(...)` makes it. `rds.get_waiter("db_instance_available").wait(...)` waits.
+# `rds.create_db_instance(...)` makes it. `rds.get_waiter("db_instance_available").wait(...)` waits. The CLI's
+# `--db-cluster-identifier` is `DBClusterIdentifier` in boto3; likewise `DBInstanceIdentifier` and `DBInstanceClass`.
 
 # %% exercise="00.3"
 ### BEGIN SOLUTION
@@ -182,8 +184,9 @@ lab.check("00.3")
 
 # %% [markdown]
 # That is an Aurora cluster: a volume, one instance, and two names to reach it by. The **writer endpoint** leads to the
-# instance that writes [3.1]; the **reader endpoint** leads to readers, once there are any. `us-west-2a` on the map is
-# an **availability zone** (AZ): a place that can fail without the others. The tier says who takes over first.
+# instance that writes [3.1]; the **reader endpoint** leads to readers, and to the writer until there are any [3.11].
+# `us-west-2a` on the map is an **availability zone** (AZ): a place that can fail without the others. The tier says who
+# takes over first.
 #
 # ## 4 · Write something
 #
@@ -212,7 +215,10 @@ lab.predict("00.4", choice)
 # ### 00.4 Leave a note
 #
 # Through the writer endpoint make a table `notes` with one column `note` of type `text`, and leave three notes or more
-# in it. A cell that begins with `%%bash` takes lines as a terminal does. A terminal does too: File > New > Terminal.
+# in it. A cell that begins with `%%bash` takes lines as a terminal does.
+#
+# Or use a terminal: File > New > Terminal. It does not know the variables of this notebook: there
+# `aurora-lab psql first` leads to the writer endpoint, and the password is in the first cell.
 
 # %% exercise="00.4" language="bash"
 # ### BEGIN SOLUTION

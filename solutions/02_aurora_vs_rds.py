@@ -11,7 +11,7 @@
 #       - fail over an RDS instance and an Aurora cluster, each by its own call, and measure the gap
 #       - say which promotion can lose confirmed rows, and show it
 #       - choose between the two by a measurement
-#     when_late: Leave out 02.5, but bring the AZ back with `lab.fault("az", zone, "undo")`. The rest does not need it.
+#     when_late: Of 02.5 do only the first step, `lab.fault("az", zone, "undo")`. The rest does not need it.
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -154,8 +154,8 @@ print("The standby is in", standby)
 lab.check("02.1")
 
 # %% [markdown]
-# You had to say how many GiB you want: RDS storage belongs to the instance, and you provision it. Nobody asked
-# you for Aurora: its volume is billed by what is used [4.6].
+# You had to say how many GiB you want: RDS storage belongs to the instance, and you provision it. For Aurora
+# nobody asked: its volume is billed by what is used [4.6].
 #
 # Now the same table in both.
 
@@ -212,14 +212,16 @@ lab.predict("02.2", choice)
 # 1. Make the read replica `rds-copy` of `rds-shop`, in the AZ `us-west-2c`, and wait for it.
 # 2. Call `answers` for the host names of rds-shop (`SHOP`), rds-copy, and Aurora's readers (`READERS`). The host name
 #    of an instance is `instance(name)["Endpoint"]["Address"]`.
-# 3. How many machines of each shop answer reads? Keep the numbers in `rds_machines` and `aurora_machines`.
+# 3. How many machines of each shop answer reads, the one that writes included? Keep the numbers in `rds_machines` and
+#    `aurora_machines`.
 #
 # | | CLI | boto3 |
 # |---|---|---|
 # | RDS | `create-db-instance-read-replica` | `rds.create_db_instance_read_replica` |
 # | Aurora | `create-db-instance` | `rds.create_db_instance(...)`, as in `add` |
 #
-# In the console both are actions of the database that is there.
+# A replica names what it copies, too: `SourceDBInstanceIdentifier`. In the console both are actions of the database
+# that is there.
 
 # %% exercise="02.2"
 rds_machines, aurora_machines = ..., ...
@@ -253,7 +255,7 @@ lab.map()
 # %% [markdown]
 # `sync` is the standby. `async` is the read replica: no commit waits for it [4.5]. Keep that in mind for part 4.
 #
-# On AWS `aurora-3` copied nothing: a reader needs no copy of the data [4.7]. The stand-in does not show that: here each
+# On AWS `aurora-3` copied nothing: a reader needs no copy of the data [4.7]. The lab does not show that: here each
 # reader copies the pages first. So do not compare how long the two took.
 #
 # Both can have up to 15 that read [4.5] [1.1].

@@ -68,7 +68,8 @@ lab.predict("05.1", choice)
 # %% [markdown]
 # ### 05.1 Create the cluster
 #
-# Use the AWS CLI. The command is `aws rds create-db-cluster`. Then wait until the cluster is available.
+# Use the AWS CLI. The command is `aws rds create-db-cluster`. Then wait until the cluster is available: what boto3 has
+# as waiters, the CLI has as commands, `aws rds wait db-cluster-available` and others.
 #
 # | what | value |
 # |---|---|
@@ -287,7 +288,8 @@ lab.predict("05.5", choice)
 # Keep what psql prints, errors too, in the variable `refusal`. The check wants to see the error's code.
 #
 # Useful: `-c` may be given twice, `-At` prints bare values, `-v VERBOSITY=verbose` adds the code of an error,
-# `2>&1` catches errors. `refusal = !command` keeps the lines that a command prints.
+# `2>&1` catches errors. `refusal = !command` keeps the lines that a command prints. Only a plain `=` can stand before
+# the `!`.
 
 # %% exercise="05.5"
 refusal = []
@@ -356,7 +358,7 @@ lab.check("05.6")
 # ## 7 · An endpoint of your own
 #
 # A monthly report must not slow the other readers down. A **custom endpoint** leads to a group of instances that
-# you choose, by a list of members or by a list of exceptions, never both [3.15].
+# you choose, by a list of members (`StaticMembers`) or of exceptions (`ExcludedMembers`), never both [3.15].
 #
 # ### 05.7 A custom endpoint
 #
@@ -476,7 +478,7 @@ lab.map()
 # %% [markdown]
 # ## 10 · Clean up
 #
-# On AWS three `db.r6g.large` cost 3 x $0.26 = $0.78 an hour, day and night (us-east-1, price of 2026-03) [8.16].
+# On AWS each of the three `db.r6g.large` costs $0.26 an hour, day and night (us-east-1, price of 2026-03) [8.16].
 #
 # ### 05.10 Remove everything
 #

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 WIDTH = 92
+NO_FORMULAS = ' class="mathjax_ignore tex2jax_ignore"'
+"""MathJax 3 and 2 leave such an element alone: what stands between two prices would else be a formula."""
 
 
 class Mood(Enum):
@@ -48,10 +50,10 @@ class Card:
     def _repr_html_(self) -> str:
         sign, colour = self.mood.value
         rows = "".join(_html_row(label, text) for label, text in self.rows)
+        quiet = NO_FORMULAS if "$" in self.title + rows else ""
         return (
-            # Between two amounts in dollars JupyterLab would see a formula.
-            f'<div class="mathjax_ignore" style="border-left: 5px solid {colour}; padding: 6px 14px; margin: 4px 0; '
-            'max-width: 800px; line-height: 1.5; font-family: var(--jp-ui-font-family, sans-serif)">'
+            f'<div{quiet} style="border-left: 5px solid {colour}; padding: 6px 14px; margin: 4px 0; max-width: 800px; '
+            'line-height: 1.5; font-family: var(--jp-ui-font-family, sans-serif)">'
             # The words keep the theme's own colour: no other can be read well on light and on dark.
             f'<div style="font-weight: bold"><span style="color: {colour}">{sign}</span> {_inline(self.title)}</div>'
             f"{rows}</div>"

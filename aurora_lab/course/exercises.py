@@ -139,7 +139,8 @@ def need(evidence: Evidence, name: str) -> Any:
             "no-answer",
             seen=f"There is nothing in the variable `{name}` yet.",
             expected=f"Your answer cell leaves its result in a variable named `{name}`.",
-            explanation="Run your answer cell before the check. After a restart of the kernel its variables are gone.",
+            explanation="Run your answer cell before the check. If it ends with an error, mend that first. "
+            "After a restart of the kernel its variables are gone.",
         )
     return evidence[name]
 

@@ -200,13 +200,13 @@ class Lab:
             now, stays = client.ask(self._home, "scale", {"scale": scale})["scale"], ""
         return Card(Mood.NOTE, f"The lab clock runs {now:g} times as fast as AWS's{stays}.")
 
+    def minute(self) -> float:
+        """How long a minute of AWS's documentation takes here, in real seconds: it passes by the lab clock."""
+        return self._real(60.0)
+
     def dns_ttl(self) -> float:
         """How long a DNS answer lives here, in real seconds: 5 s on AWS, less by the lab clock's scale."""
-        try:
-            return DNS_TTL_SECONDS / float(client.status(self._home)["scale"])
-        except RegionError as error:
-            say(error)
-            return DNS_TTL_SECONDS
+        return self._real(DNS_TTL_SECONDS)
 
     @property
     def aws(self) -> RealAws:
@@ -254,6 +254,14 @@ class Lab:
                     record.answer(about["id"], found)
 
     # What the methods have in common.
+
+    def _real(self, seconds: float) -> float:
+        """How long so many seconds of AWS's documentation take here, in real ones."""
+        try:
+            return seconds / float(client.status(self._home)["scale"])
+        except RegionError as error:
+            say(error)
+            return seconds
 
     def _exercise(self, identifier: str) -> dict[str, Any]:
         if identifier not in self._about:

@@ -24,6 +24,8 @@ CITATION = re.compile(r"\[\d+\.\d+\]")
 LOOKS_CITED = re.compile(r"\[\d+\.\d+(?:\s*[,;]\s*\d+\.\d+)*\]|[\[(]FACTS?[^\])]*[\])]")
 """What was meant as a citation, written well or not."""
 PRICE = re.compile(r"\$\d")
+MATHS = re.compile(r"(?<!\\)\$")
+"""Two of them in a paragraph, and JupyterLab shows what is between them as a formula."""
 DATE = re.compile(r"\b20\d\d-\d\d\b")
 FIGURE = re.compile(r"\b\d[\d.,]*\s?(?:%|(?:[KMGTP]i?B|ACUs?|IOPS|vCPUs?|years?|days?)\b)")
 """A quantity of the kind that AWS states and changes."""
@@ -63,6 +65,11 @@ def _cells(source: Source) -> Iterator[str]:
             yield f"{where}: a line of code of {wide} characters, at most {MAX_CODE_WIDTH}."
         if cell.kind == "markdown" and cell.role != INSTRUCTOR and words > MAX_WORDS:
             yield f"{where}: {words} words of prose, at most {MAX_WORDS}."
+        prose = (
+            re.sub(r"```.*?```|`[^`]*`", "", cell.source, flags=re.DOTALL) if cell.kind == "markdown" else ""
+        )
+        if any(len(MATHS.findall(paragraph)) > 1 for paragraph in re.split(r"\n\s*\n", prose)):
+            yield f"{where}: two dollar signs in a paragraph are shown as a formula; write \\$ for each."
         if cell.picture and f"attachment:{cell.picture}" not in cell.source:
             yield f"{where}: the prose does not show its picture {cell.picture}."
 

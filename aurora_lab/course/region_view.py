@@ -247,6 +247,13 @@ class RegionView:
         except RegionError as error:
             raise RegionGoneError(str(error)) from error
 
+    def capacity(self, cluster: str) -> list[Document]:
+        """The capacity over time of each serverless instance that a cluster has or had: `instance`, and `points` of
+        when (seconds since the epoch), `acus` and the `scale` of the lab clock, each good until the next.
+        """
+        found: list[Document] = self._lab(f"capacity?cluster={urllib.parse.quote(cluster)}")["instances"]
+        return found
+
     def _lab(self, path: str, body: Document | None = None) -> Document:
         request = urllib.request.Request(
             f"{self.info.url}/_lab/{path}",

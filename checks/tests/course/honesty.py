@@ -15,11 +15,12 @@ DRIVER = "region/test_region_driver.py::"
 ENDPOINTS = "region/test_region_endpoints.py::"
 FAILOVER = "region/test_region_failover.py::"
 IO = "region/test_region_io.py::"
+MODELS = "models/test_model_"
 NODES = "cluster/test_cluster_storage_nodes.py::"
 NOTED = "region/test_region_only_noted.py::"
 PROMOTION = "cluster/test_cluster_promotion.py::"
 ROUTER = "endpoints/test_endpoint_router.py::"
-MODELS = "models/test_model_"
+SERVERLESS = "region/test_region_serverless.py::"
 SCALING = "api/test_api_scaling.py::"
 SCALING_ENGINE = "api/test_api_scaling_engine.py::"
 STANDBY = "region/test_region_standby.py::"
@@ -170,6 +171,46 @@ HELD: dict[str, dict[str, tuple[str, ...]]] = {
         "by the lab's router; on AWS by `rds.force_ssl` [3.27]": (
             "endpoints/test_endpoint_router.py::test_without_tls",
             "cluster/test_cluster_parameters.py::test_force_ssl_can_be_turned_off",
+        ),
+    },
+    "06": {
+        "the ranges that are refused": (SERVERLESS + "test_a_range_that_is_refused",),
+        "the sentences of some errors": (SERVERLESS + "test_a_range_that_is_refused",),
+        "CPU, memory, connections: measured": (
+            SERVERLESS + "test_capacity_follows_the_load_and_low_tiers_the_writer",
+            MODELS + "serverless.py::test_what_a_load_needs",
+        ),
+        "the sizes of the steps": (
+            MODELS + "serverless.py::test_how_fast_it_grows",
+            MODELS + "serverless.py::test_it_shrinks_gradually_and_to_the_floor",
+        ),
+        "containers are limited": (
+            "runtime/test_runtime_contract.py::test_a_container_can_be_limited_and_a_process_cannot",
+        ),
+        "without them, an ACU is only a number": (
+            "runtime/test_runtime_contract.py::test_a_container_can_be_limited_and_a_process_cannot",
+        ),
+        "`max_connections`, and its reboot": (SERVERLESS + "test_what_is_shown_and_what_changes_of_a_range",),
+        "a paused server is stopped; a client waits": (
+            SERVERLESS + "test_it_pauses_when_idle_and_a_connection_wakes_it",
+        ),
+        "5 minutes and 15 seconds pass faster": (
+            SERVERLESS + "test_it_pauses_when_idle_and_a_connection_wakes_it",
+            "region/test_region_units.py::test_the_lab_clock_scales_durations",
+        ),
+        "an open connection keeps it awake": (
+            SERVERLESS + "test_it_pauses_when_idle_and_a_connection_wakes_it",
+        ),
+        "CloudWatch's metrics": (SERVERLESS + "test_capacity_follows_the_load_and_low_tiers_the_writer",),
+        "a point each minute of the lab's clock": (
+            "records/test_capacity_log.py::test_cloudwatch_is_told_what_the_curve_amounts_to",
+        ),
+        "ACU-hours, from the curve": (
+            MODELS + "serverless.py::test_what_is_billed_adds_up_over_time",
+            "region/test_region_bill.py::test_the_command_prices_a_cluster",
+        ),
+        "one day's price list": (
+            MODELS + "bill.py::test_eight_pinned_acus_cost_3_7_times_the_instance_of_the_same_memory",
         ),
     },
     "07": {

@@ -202,6 +202,7 @@ def _uncited(source: Source) -> Source:
         (_prose("Aurora keeps 35 days of it. That is long."), "'35 days' is a figure of AWS's"),
         (_prose("A class costs $0.26 an hour [8.16]."), "a price needs its citation and its date"),
         (_prose("A class costs $0.26 an hour, in 2026-03."), "a price needs its citation and its date"),
+        (_prose("$0.26 and $0.52 an hour, in 2026-03 [8.16]."), "are shown as a formula"),
         (_prose("This is so [3.1, 3.2]."), "is not a citation; write each as [3.11]"),
         (_prose("This is so (FACTS 3.1)."), "is not a citation"),
         (_on_aws("make()"), "begins with %%real_aws, or it would run unasked"),

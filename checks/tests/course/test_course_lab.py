@@ -189,6 +189,12 @@ def test_a_fault_is_told_in_words(notebook: Notebook, monkeypatch: pytest.Monkey
     assert calls[1] == ("fault", asked)
 
 
+def test_a_minute_of_aws_passes_by_the_lab_clock(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert notebook.lab.minute() == 60.0, "no region runs"
+    monkeypatch.setattr(client, "status", lambda _home: {"scale": 50.0})
+    assert (notebook.lab.minute(), notebook.lab.dns_ttl()) == (1.2, 0.1)
+
+
 def test_a_pass_is_noted_and_progress_shows_it(
     notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +246,11 @@ def test_a_card_is_the_same_in_html_and_escapes_what_it_shows() -> None:
     assert "&lt;i&gt;this" in html
     assert "<script" not in html
     assert "  Seen:       `<b>` & more" in repr(card)
+
+
+def test_prices_on_a_card_are_no_formula() -> None:
+    card = Card(Mood.FAIL, "Title", (("Seen", "$0.225 instead of $0.10"),))
+    assert 'class="mathjax_ignore tex2jax_ignore"' in card._repr_html_()
 
 
 def test_importing_the_package_is_light() -> None:
