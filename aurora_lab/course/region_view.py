@@ -24,13 +24,17 @@ import psycopg
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
+from aurora_lab.region.client import RegionError
 from aurora_lab.region.home import DUMMY_KEY, DUMMY_SECRET, TOKEN_HEADER, Home, RegionInfo
+from aurora_lab.region.metered import CloudWatch, Metered, UnknownClusterError, meter
 
 Document = dict[str, Any]
 Row = tuple[Any, ...]
 
 SECONDS = 5.0
 """How long a check waits for one answer of the region."""
+CLOUDWATCH_SECONDS = 60.0
+"""How long one for CloudWatch, which the region loads only when it is asked for the first time."""
 LOG_MINUTES = 20160
 """The event log goes back 14 days; DescribeEvents shows one hour unless told otherwise."""
 
@@ -91,10 +95,10 @@ class RegionView:
     def _scaling(self) -> Any:
         return self._client("application-autoscaling")
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, seconds: float = SECONDS) -> Any:
         # botocore and not boto3, which takes half as long again to load: a learner waits for it.
         config = Config(
-            connect_timeout=SECONDS, read_timeout=SECONDS, retries={"total_max_attempts": 1}, proxies={}
+            connect_timeout=SECONDS, read_timeout=seconds, retries={"total_max_attempts": 1}, proxies={}
         )
         return _session().create_client(
             service,
@@ -232,6 +236,16 @@ class RegionView:
         return [
             Connection(datetime.fromisoformat(item["at"]), item["instance"]) for item in answer["connections"]
         ]
+
+    def metered(self, cluster: str) -> Metered | None:
+        """What the cluster did until now, as far as it is billed; None where there never was one of this name."""
+        try:
+            source = CloudWatch(self._client("cloudwatch", CLOUDWATCH_SECONDS))
+            return meter(self._lab("ledger"), source, cluster)
+        except UnknownClusterError:
+            return None
+        except RegionError as error:
+            raise RegionGoneError(str(error)) from error
 
     def capacity(self, cluster: str) -> list[Document]:
         """The capacity over time of each serverless instance that a cluster has or had: `instance`, and `points` of

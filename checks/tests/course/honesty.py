@@ -14,6 +14,7 @@ DATABASES = "region/test_region_databases.py::"
 DRIVER = "region/test_region_driver.py::"
 ENDPOINTS = "region/test_region_endpoints.py::"
 FAILOVER = "region/test_region_failover.py::"
+IO = "region/test_region_io.py::"
 MODELS = "models/test_model_"
 NODES = "cluster/test_cluster_storage_nodes.py::"
 NOTED = "region/test_region_only_noted.py::"
@@ -281,5 +282,36 @@ HELD: dict[str, dict[str, tuple[str, ...]]] = {
             "records/test_events.py::test_events_are_in_auroras_own_words",
             "records/test_events.py::test_the_events_of_rds_multi_az_are_not_aurora_s",
         ),
+    },
+    "09": {
+        "pages that were in no cache; 4 KB of log": (
+            "region/test_region_metrics.py::test_io_is_counted_as_it_is_billed",
+        ),
+        "read from PostgreSQL's statistics": (
+            "region/test_region_metrics.py::test_io_is_counted_as_it_is_billed",
+            IO + "test_an_index_that_nobody_needs_is_read_and_written",
+        ),
+        "a table that does not fit the cache": (
+            "region/test_region_metrics.py::test_io_is_counted_as_it_is_billed",
+        ),
+        "16 MB, whatever the class": (IO + "test_the_cache_has_16_mb_whatever_the_class",),
+        "when each instance was there": (
+            "region/test_region_bill.py::test_instances_are_billed_while_they_are_there",
+        ),
+        "the lab's clock": (
+            "region/test_region_ledger.py::test_instances_are_billed_for_their_lab_hours",
+            "region/test_region_ledger.py::test_lab_time_stands_still_while_the_region_is_stopped",
+        ),
+        "`DELETE` leaves the size, `DROP` does not": (IO + "test_storage_shrinks_by_drop_and_not_by_delete",),
+        "the space is back at once": (IO + "test_storage_shrinks_by_drop_and_not_by_delete",),
+        "the arithmetic of every bill": (
+            MODELS + "bill.py::test_a_bill_is_the_sum_of_the_bills_of_its_parts",
+            MODELS + "bill.py::test_two_r6g_2xlarge_and_150_gb_break_even_at_2_36_billion",
+            MODELS + "bill.py::test_the_errors_of_two_cost_tools",
+            MODELS + "bill.py::test_bills_that_people_reported",
+        ),
+        "prices: of the fact table": (MODELS + "price_book.py::test_each_row_stands_in_the_fact_table",),
+        "an index nobody needs is read, too": (IO + "test_an_index_that_nobody_needs_is_read_and_written",),
+        "now and then whole pages in the log": (IO + "test_after_a_checkpoint_the_log_has_a_whole_page",),
     },
 }
