@@ -152,7 +152,7 @@ def add(name, tier=1):
 
 # %%
 if not rds.describe_db_clusters(Filters=ours)["DBClusters"]:
-    try_range("ferry", MinCapacity=0.5, MaxCapacity=16)  # for who has left out 06.1
+    try_range("ferry", MaxCapacity=16, MinCapacity=0.5)  # for who has left out 06.1
 add("ferry-1")
 cluster = rds.describe_db_clusters(DBClusterIdentifier="ferry")["DBClusters"][0]
 WRITER, READER = cluster["Endpoint"], cluster["ReaderEndpoint"]

@@ -470,16 +470,9 @@ lab.check("07.5")
 
 # %%
 def policy(**more):
-    scaling.put_scaling_policy(
-        **TARGET,
-        PolicyName="connections",
-        PolicyType="TargetTrackingScaling",
-        TargetTrackingScalingPolicyConfiguration={
-            "TargetValue": 2,
-            "PredefinedMetricSpecification": METRIC,
-            **more,
-        },
-    )
+    tracking = {"TargetValue": 2, "PredefinedMetricSpecification": METRIC} | more
+    kind = {"PolicyName": "connections", "PolicyType": "TargetTrackingScaling"}
+    scaling.put_scaling_policy(**TARGET, **kind, TargetTrackingScalingPolicyConfiguration=tracking)
 
 
 # %% [markdown]
@@ -635,8 +628,7 @@ def apply(range_of_readers, tracking):
         scaling.register_scalable_target(**range_of_readers)
         scaling.put_scaling_policy(
             **TARGET,
-            PolicyName="cpu",
-            PolicyType="TargetTrackingScaling",
+            **{"PolicyName": "cpu", "PolicyType": "TargetTrackingScaling"},
             TargetTrackingScalingPolicyConfiguration=tracking,
         )
         print("Both calls were accepted.")

@@ -124,7 +124,7 @@ def hours(size):
 # %% [markdown]
 # ### 09.1 Add it, and remove it
 #
-# 1. `add("parcels-3", "db.r6g.xlarge")`, then `remove("parcels-3")`.
+# 1. Add `parcels-3`, a `db.r6g.xlarge`, with `add`; then `remove("parcels-3")`.
 # 2. Read the bill: put into `minutes` what is billed for this class. `hours("db.r6g.xlarge")` tells it in hours.
 
 # %% exercise="09.1"
