@@ -494,8 +494,8 @@ lab.predict("06.5", choice)
 # ### 06.5 Put it to sleep, and knock
 #
 # 1. Let the cluster pause: `give(0, 16)`, and `until_asleep(*FLEET)`.
-# 2. `rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier="night", DBClusterIdentifier="ferry")`: does that wake
-#    anybody?
+# 2. Make a snapshot of `ferry`: `rds.create_db_cluster_snapshot`, with `DBClusterIdentifier`, and with `"night"` as
+#    `DBClusterSnapshotIdentifier`. Does that wake anybody?
 # 3. `said = knock("wrong")`, and `diary(*FLEET)`.
 
 

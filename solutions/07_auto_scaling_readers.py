@@ -212,7 +212,7 @@ lab.predict("07.1", choice)
 # 1. `scaling.register_scalable_target(**TARGET, ...)`, with `MinCapacity` 0 and `MaxCapacity` 6.
 # 2. `scaling.put_scaling_policy(...)`, with `**TARGET` and
 #    - `PolicyName="connections"`, `PolicyType="TargetTrackingScaling"`
-#    - `TargetTrackingScalingPolicyConfiguration={...}`: in it `"TargetValue": 2` and
+#    - a dictionary as `TargetTrackingScalingPolicyConfiguration`: in it `"TargetValue": 2` and
 #      `"PredefinedMetricSpecification": METRIC`
 # 3. `board(8)`, then `watch(4, minutes=6)`: it gives up after six minutes.
 # 4. Put the state of the high alarm into `state`: `alarms()["High"]["StateValue"]`.
@@ -470,9 +470,10 @@ lab.check("07.5")
 
 # %%
 def policy(**more):
-    tracking = {"TargetValue": 2, "PredefinedMetricSpecification": METRIC} | more
     kind = {"PolicyName": "connections", "PolicyType": "TargetTrackingScaling"}
-    scaling.put_scaling_policy(**TARGET, **kind, TargetTrackingScalingPolicyConfiguration=tracking)
+    tracking = {"TargetValue": 2, "PredefinedMetricSpecification": METRIC} | more
+    kind["TargetTrackingScalingPolicyConfiguration"] = tracking
+    scaling.put_scaling_policy(**TARGET, **kind)
 
 
 # %% [markdown]
@@ -683,10 +684,13 @@ lab.check("07.8")
 # %%
 board(0)
 scaling.deregister_scalable_target(**TARGET)
-for name in (*readers(), "rail-1"):
-    rds.delete_db_instance(DBInstanceIdentifier=name)
-for name in (*readers(), "rail-1"):
-    rds.get_waiter("db_instance_deleted").wait(DBInstanceIdentifier=name)
+ours = [{"Name": "db-cluster-id", "Values": ["rail"]}]
+while there := rds.describe_db_instances(Filters=ours)["DBInstances"]:
+    for item in there:  # also a reader that is still being made; the writer last
+        name, last = item["DBInstanceIdentifier"], len(there) == 1
+        if item["DBInstanceStatus"] == "available" and (name != "rail-1" or last):
+            rds.delete_db_instance(DBInstanceIdentifier=name)
+    time.sleep(0.2)
 rds.delete_db_cluster(DBClusterIdentifier="rail", SkipFinalSnapshot=True)
 rds.get_waiter("db_cluster_deleted").wait(DBClusterIdentifier="rail")
 lab.clock(10)
