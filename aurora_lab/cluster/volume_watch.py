@@ -74,7 +74,10 @@ class VolumeWatch:
                 sessions.rows(writer, "CHECKPOINT", seconds=60.0)
                 ((written,),) = sessions.rows(writer, _INSERTED, seconds=LOOK_SECONDS)
         if data.exists():
-            self._used = self._counter().used(data)
+            used = self._counter().used(data)
+            if not data.exists():
+                return  # It got another name meanwhile, and only a part was counted.
+            self._used = used
         if writer is not None:
             self._pages_at = int(written)
 
