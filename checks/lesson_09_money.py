@@ -81,7 +81,7 @@ def check_sum(region: RegionView, evidence: Evidence) -> Passed:
     }
     for name, quantity in used.items():
         counted = now.get(name, 0.0) * (MILLION if name.endswith(("reads", "writes")) else 1)
-        if not 0 < quantity <= counted * 1.01:
+        if not 0 < quantity <= counted * 1.05:
             raise Mistake(
                 "other-quantity",
                 f"`used[{name!r}]` is {quantity:g}; the region has counted {counted:g}.",

@@ -247,9 +247,11 @@ def test_the_log_of_the_nodes_is_trimmed(cluster: SmallCluster, monkeypatch: pyt
 @on_each_runtime
 def test_nodes_that_a_dead_region_left_are_taken_over(cluster: SmallCluster) -> None:
     made(cluster)
-    before = {
-        node: cluster.runtime.programs(cluster.folder)[cluster.plane.nodes.copy(node)] for node in NAMES
-    }
+    copies = {node: cluster.plane.nodes.copy(node) for node in NAMES}
+    # An engine lists a container a moment after it was started.
+    until(lambda: set(copies.values()) <= set(cluster.runtime.programs(cluster.folder)), "all nodes run")
+    running = cluster.runtime.programs(cluster.folder)
+    before = {node: running[copy] for node, copy in copies.items()}
     cluster.plane.close()
     cluster.plane = cluster.new_plane()
     cluster.plane.start_writer(cluster.one)

@@ -106,11 +106,11 @@ def test_the_command_prices_a_cluster(region: LocalRegion, monkeypatch: pytest.M
     assert "Hours are of the lab clock, which passes 60 times as fast as yours." in shown.stdout
     assert f"not measured  page reads of {name} (I/Os): not on this bill" in shown.stdout
     found = json.loads(
-        run.invoke(main, ["bill", name, "--json", "--last", "0.01"], prog_name="aurora-lab").stdout
+        run.invoke(main, ["bill", name, "--json", "--last", "0.005"], prog_name="aurora-lab").stdout
     )
     (bill,) = found["bills"]
-    assert bill["hours"] == pytest.approx(0.01)
-    assert Decimal(bill["sections"]["compute"]) == Decimal("0.002600")
+    assert bill["hours"] == pytest.approx(0.005)
+    assert Decimal(bill["sections"]["compute"]) == Decimal("0.001300")
     assert found["scales"] == [SCALE]
     assert dict(os.environ) == environment
 
