@@ -15,9 +15,6 @@ from aurora_lab.course.grade_class import at_a_time, grade_class
 from aurora_lab.course.grade_report import Submission, write_reports
 from aurora_lab.course.sandbox import LEVELS, SandboxError, choose
 
-SCALE = 100.0
-"""Nobody watches: documented durations may pass quickly."""
-
 
 @click.command("grade")
 @click.argument("notebooks", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -75,7 +72,6 @@ def grade_command(
     options = Options(
         lesson=lesson,
         runtime=runtime,
-        scale=SCALE,
         sandbox=kept.level,
         cell_seconds=cell_seconds,
         memory=memory,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aurora_lab.course.forked import ALONE, Shared
+from aurora_lab.course.fresh import GRADING_SCALE
 from aurora_lab.course.notebooks import LARGEST_BYTES
 from aurora_lab.region import client
 from aurora_lab.region.home import Home
@@ -59,7 +60,7 @@ class Options:
     """The lesson's number; empty: as the file's name or the notebook says."""
     runtime: str = "auto"
     """Of the region: auto, embedded or containers."""
-    scale: float = 10.0
+    scale: float = GRADING_SCALE
     """Of the lab clock."""
     sandbox: str = "auto"
     """See `sandbox`."""
@@ -93,7 +94,7 @@ def grade(
     *,
     prove: bool = False,
     runtime: str = "auto",
-    scale: float = 10.0,
+    scale: float = GRADING_SCALE,
     seconds: float = SECONDS,
     shared: Shared = ALONE,
 ) -> list[Result]:

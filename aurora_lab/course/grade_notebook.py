@@ -14,7 +14,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError  # type: ignore[impor
 from aurora_lab.course import notebooks
 from aurora_lab.course.exercises import Exercise, Lesson, Wrong, load_lesson
 from aurora_lab.course.forked import Shared
-from aurora_lab.course.fresh import FreshRegion, fresh_region
+from aurora_lab.course.fresh import GRADING_SCALE, FreshRegion, fresh_region
 from aurora_lab.course.grade_items import (
     UNTOUCHED,
     ExerciseItem,
@@ -132,9 +132,8 @@ class GradedNotebook(IPyNbFile):  # type: ignore[misc]
             sandbox = choose(options.grade_sandbox, shared)
             stack.callback(sandbox.close)
             self.config.stash[REPORT]["sandbox"] = f"({sandbox.level}) {sandbox.says}"
-            self.region = stack.enter_context(
-                fresh_region(options.grade_scale, options.grade_runtime, shared)
-            )
+            scale = options.grade_scale or GRADING_SCALE
+            self.region = stack.enter_context(fresh_region(scale, options.grade_runtime, shared))
             limits = Limits(memory=options.grade_memory * MEBIBYTE)
             self.guest = Guest(self.region, sandbox, self.lesson, limits)
             stack.callback(self.guest.close)

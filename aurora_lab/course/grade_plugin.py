@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--grade-lesson", default="", help="the lesson's number, whatever a notebook says")
     group.addoption("--grade-until", default="", help="the last exercise to grade, as 05.2")
     group.addoption("--grade-report", type=Path, help="write the results to this file, as JSON")
-    group.addoption("--grade-scale", type=float, default=10.0, help="the lab clock's scale")
+    group.addoption("--grade-scale", type=float, help="the lab clock's scale (else 100)")
     group.addoption("--grade-runtime", default="auto", help="auto, embedded or containers")
     group.addoption("--grade-memory", type=int, default=2048, help="MiB that one submission may take")
     group.addoption("--grade-templates", type=Path, help="a folder with a cluster template, for all")
