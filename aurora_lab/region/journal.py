@@ -39,10 +39,10 @@ class Journal:
             if wanted in (None, name)
         ]
 
-    def newest(self, count: int) -> list[dict[str, str]]:
-        """The last `count` connections to any name, oldest first; as `connections` gives them."""
+    def newest(self, count: int, known: Callable[[str], bool] = lambda _: True) -> list[dict[str, str]]:
+        """The last `count` connections to names that are `known`, oldest first; as `connections` gives them."""
         with self._lock:
-            entries = list(islice(reversed(self._entries), count))
+            entries = list(islice((item for item in reversed(self._entries) if known(item[1])), count))
         return [{"at": at, "host": name, "instance": instance} for at, name, instance in entries[::-1]]
 
 

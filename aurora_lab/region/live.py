@@ -62,7 +62,10 @@ class LiveView:
             "clusters": clusters_status(region, kept),
             "databases": databases_status(region, kept),
             "events": region.store.last_events(EVENTS),
-            "connections": region.journal.newest(CONNECTIONS),
+            # Those to a cluster that has been deleted say nothing of what is shown.
+            "connections": region.journal.newest(
+                CONNECTIONS, lambda name: region.zone.find(name) is not None
+            ),
         }
 
     def _ask(self) -> None:

@@ -1,9 +1,9 @@
 """The live map as SVG. Pure: from what the region says to one text.
 
-A role is never told by colour alone: a writer has a diamond, a thick line and the word, a reader a circle; the
-lines of the writer endpoint are solid, of the reader endpoint dashed, of custom ones dotted. Colours of words and
-of the ground are the notebook's own (JupyterLab's and VS Code's variables); those of lines are of a middle
-lightness that stands out from light and from dark.
+A role is never told by colour alone: a writer has a diamond, a thick line and the word, a reader a circle, an RDS
+standby a square; the lines of the writer endpoint are solid, of the reader endpoint dashed, of custom ones dotted.
+Colours of words and of the ground are the notebook's own (JupyterLab's and VS Code's variables); those of lines are
+of a middle lightness that stands out from light and from dark.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ NODE_HEIGHT = 42
 COLOURS = {WRITER: "#d4682a", READER: "#4a84d8", CUSTOM: "#9a72d8"}
 DASHES = {WRITER: "", READER: " stroke-dasharray='7 4'", CUSTOM: " stroke-dasharray='2 3'"}
 BAD, PLAIN = "#d64560", "#8a919c"
+STANDBY = "standby"
+"""Of an RDS Multi-AZ DB instance: serves nobody, so it must not look like a reader."""
 Place = tuple[float, float, float, float]
 """Left, top, width and height."""
 INK, DIM = "var(--al-ink)", "var(--al-dim)"
@@ -187,14 +189,15 @@ def _instance(item: Status, left: float, top: float, width: float, most: int) ->
 def _box(place: Place, name: str, lines: Sequence[str], role: str, *, well: bool) -> str:
     """An instance: its sign and name, and lines below. One that is not to be counted on has a broken outline."""
     left, top, width, height = place
-    colour, thick = COLOURS[role], 3 if role == WRITER else 1.5
+    colour, thick = COLOURS.get(role, PLAIN), 3 if role == WRITER else 1.5
     dashes = "" if well else " stroke-dasharray='6 4'"
     x, y = left + 17, top + 17
-    sign = (
-        f"<path d='M {x:g} {y - 7:g} l 7 7 l -7 7 l -7 -7 z' fill='{colour}'/>"
-        if role == WRITER
-        else f"<circle cx='{x:g}' cy='{y:g}' r='5.5' fill='none' stroke='{colour}' stroke-width='2.5'/>"
-    )
+    hollow = f"fill='none' stroke='{colour}' stroke-width='2.5'"
+    sign = {
+        WRITER: f"<path d='M {x:g} {y - 7:g} l 7 7 l -7 7 l -7 -7 z' fill='{colour}'/>",
+        READER: f"<circle cx='{x:g}' cy='{y:g}' r='5.5' {hollow}/>",
+        STANDBY: f"<rect x='{x - 5:g}' y='{y - 5:g}' width='10' height='10' {hollow}/>",
+    }[role]
     drawn = (
         f"<g class='al-box al-{role}' data-id='{escape(name)}'><title>{escape(', '.join([name, *lines]))}</title>"
         f"<rect x='{left:g}' y='{top:g}' width='{width:g}' height='{height:g}' rx='6' "
@@ -277,7 +280,7 @@ def _databases(databases: Sequence[Status], zones: Sequence[str]) -> tuple[str, 
         if standby := item.get("standby"):
             told = [words.standby_state(standby), "a copy of its storage", "serves nobody", "no endpoint"]
             well = told[0] == "synchronous"
-            found.setdefault(str(standby["az"]), []).append((f"standby of {item['id']}", told, READER, well))
+            found.setdefault(str(standby["az"]), []).append((f"standby of {item['id']}", told, STANDBY, well))
     top, height = 34, BOX_HEIGHT + 13
     most = max(map(len, found.values()))
     bottom = top + 30 + most * (height + BOX_GAP)

@@ -29,3 +29,12 @@ def test_only_the_newest_are_kept() -> None:
     for number in range(5):
         journal.note(WRITER, str(number))
     assert [item["instance"] for item in journal.connections(WRITER)] == ["3", "4"]
+
+
+def test_the_newest_are_of_names_that_are_still_there() -> None:
+    journal = Journal()
+    for number in range(3):
+        journal.note("gone", f"old-{number}")
+        journal.note(WRITER, str(number))
+    assert [item["instance"] for item in journal.newest(2, lambda name: name != "gone")] == ["1", "2"]
+    assert [item["instance"] for item in journal.newest(2)] == ["old-2", "2"]

@@ -174,7 +174,10 @@ def test_a_database_shows_its_standby_its_replica_and_its_endpoint() -> None:
     }
     replica = {**instance("copy", "read replica", 2, lag_ms=40), "source": "sales", "storage_gib": 20}
     both = seen(databases=[database, replica])
-    said = words(draw(both).svg)
+    drawn = draw(both).svg
+    said = words(drawn)
+    assert "<g class='al-box al-standby' data-id='standby of sales'>" in drawn
+    assert drawn.count("al-box al-reader") == 1  # the replica, and not the standby
     assert {"standby of sales", "serves nobody", "endpoint → sales", "replica of sales, available"} <= set(
         said
     )
