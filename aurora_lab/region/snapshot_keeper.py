@@ -20,7 +20,6 @@ in a folder of its own, which outlives the cluster.
 from __future__ import annotations
 
 import logging
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +31,7 @@ from aurora_lab.region.notices import notify
 from aurora_lab.region.rds.snapshot_documents import new_snapshot
 from aurora_lab.region.restorable import DAY_SECONDS, earliest_moment, forget_backup
 from aurora_lab.region.store import Document
+from aurora_lab.region.watcher import Watcher
 
 if TYPE_CHECKING:
     from aurora_lab.region.core import Region
@@ -45,25 +45,12 @@ RETRY_SECONDS = 1.0
 _PASSING = ("creating", "copying")
 
 
-class SnapshotKeeper(threading.Thread):
+class SnapshotKeeper(Watcher):
     """The only one that makes and removes images."""
 
     def __init__(self, region: Region) -> None:
-        super().__init__(name="snapshots", daemon=True)
+        super().__init__("snapshots", RETRY_SECONDS)
         self._region = region
-        self._wake = threading.Event()
-        self._finishing = False
-
-    def wake(self) -> None:
-        """Have it look at once."""
-        self._wake.set()
-
-    def finish(self) -> None:
-        """End the thread."""
-        self._finishing = True
-        self.wake()
-        if self.is_alive():
-            self.join(timeout=60.0)
 
     def folder(self, snapshot: Document) -> Path:
         """Where a manual snapshot's image lies."""
@@ -74,19 +61,18 @@ class SnapshotKeeper(threading.Thread):
         return Archive(self._region.runtime, self._region.home.bucket / "backups" / resource_id.lower())
 
     def run(self) -> None:
-        """Look, and do what there is to do, until the region closes."""
+        """As any watcher; what no snapshot has is removed first."""
         self._sweep()
-        while not self._finishing:
-            self._wake.clear()
-            failed = False
-            for snapshot in self._region.store.all("DBClusterSnapshot"):
-                if snapshot["Status"] in _PASSING and not self._finishing:
-                    failed = not self._try(snapshot) or failed
-            try:
-                self._automated()
-            except Exception:
-                log.exception("the automated snapshots could not be looked after")
-            self._wake.wait(RETRY_SECONDS if failed else LOOK_SECONDS)
+        super().run()
+
+    def look(self) -> float:
+        """Go on with each snapshot, and see to the automated ones."""
+        failed = False
+        for snapshot in self._region.store.all("DBClusterSnapshot"):
+            if snapshot["Status"] in _PASSING and not self._finishing:
+                failed = not self._try(snapshot) or failed
+        self._automated()
+        return RETRY_SECONDS if failed else LOOK_SECONDS
 
     def _try(self, snapshot: Document) -> bool:
         try:

@@ -131,6 +131,8 @@ class ClusterWorker(threading.Thread):
         self._watched: set[str] = set()
         self.background = Background(self.wake)
         self._no_quorum = False
+        self._trouble = ""
+        """What the last step failed with; empty where it did not."""
 
     # For other threads.
 
@@ -168,7 +170,7 @@ class ClusterWorker(threading.Thread):
                 if cluster is None:
                     break
                 busy = self._next_step(self, cluster)
-                self._no_quorum = False
+                self._no_quorum, self._trouble = False, ""
                 self.measure_when_due()
             except NoReadQuorumError as error:
                 if not self._no_quorum:
@@ -177,9 +179,11 @@ class ClusterWorker(threading.Thread):
                 self._no_quorum, busy = True, False
                 self.measure_when_due()
                 self._wake.wait(RETRY_SECONDS)
-            except Exception:
-                log.exception("cluster %s: a step failed and is tried again", self.resource_id)
-                busy = False
+            except Exception as error:
+                # Once: what goes on failing (a container engine that is gone) is tried again for as long as it lasts.
+                if repr(error) != self._trouble:
+                    log.exception("cluster %s: a step failed and is tried again", self.resource_id)
+                self._trouble, busy = repr(error), False
                 self._wake.wait(RETRY_SECONDS)
             if not busy:
                 self._wake.wait(max(0.01, self._next_measurement - monotonic()))

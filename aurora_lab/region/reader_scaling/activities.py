@@ -72,7 +72,7 @@ def begin(
     activity = new_activity(region, resource, f"Setting read replica count to {to}.", cause, "Pending")
     surplus = len(readers) - to
     own = [item["DBInstanceIdentifier"] for item in readers if is_its_own(region, resource, item)]
-    activity["_lab"] = {
+    activity["_lab"] |= {
         "to": to,
         "direction": direction,
         "add": [f"{PREFIX}{uuid.uuid4()}" for _ in range(-surplus)],

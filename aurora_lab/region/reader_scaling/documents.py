@@ -11,7 +11,9 @@ Every document holds the API's own members, and under `_lab` what only the lab k
 from __future__ import annotations
 
 import secrets
+import time
 import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from aurora_lab.models.target_tracking import AlarmState
@@ -129,7 +131,8 @@ def new_activity(region: Region, resource: str, description: str, cause: str, st
         "Cause": cause,
         "StartTime": region.now(),
         "StatusCode": status,
-        "_lab": {},
+        # Two may begin within one tick of the time that is shown.
+        "_lab": {"begun": time.time_ns()},
     }
 
 
@@ -163,7 +166,14 @@ def policies_of(region: Region, resource: str) -> list[Document]:
 def activities_of(region: Region, resource: str) -> list[Document]:
     """A target's activities, newest first."""
     found = [item for item in region.store.all("ScalingActivity") if item["ResourceId"] == resource]
-    return sorted(found, key=lambda item: item["StartTime"], reverse=True)
+    return newest_first(found)
+
+
+def newest_first(activities: Iterable[Document]) -> list[Document]:
+    """Activities in the order in which the API lists them."""
+    return sorted(
+        activities, key=lambda item: (item["StartTime"], item["_lab"].get("begun", 0)), reverse=True
+    )
 
 
 def put_policy(region: Region, policy: Document) -> None:

@@ -10,8 +10,6 @@ All state is in the documents, so a region that was killed goes on where it was.
 
 from __future__ import annotations
 
-import logging
-import threading
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -35,50 +33,25 @@ from aurora_lab.region.reader_scaling.documents import (
     remove_target,
 )
 from aurora_lab.region.store import Document
+from aurora_lab.region.watcher import Watcher
 
 if TYPE_CHECKING:
     from aurora_lab.region.core import Region
     from aurora_lab.region.rds.provider import RdsProvider
 
-log = logging.getLogger(__name__)
-
 LOOK_SECONDS = 0.25
 """Real seconds between two looks, while there is anything to look after."""
 
 
-class ReaderScaling(threading.Thread):
+class ReaderScaling(Watcher):
     """The only one that begins what a policy asks for, and that carries out activities."""
 
     def __init__(self, region: Region) -> None:
-        super().__init__(name="reader scaling", daemon=True)
+        super().__init__("reader scaling", LOOK_SECONDS)
         self._region = region
-        self._wake = threading.Event()
-        self._finishing = False
 
-    def wake(self) -> None:
-        """Have it look at once."""
-        self._wake.set()
-
-    def finish(self) -> None:
-        """End the thread."""
-        self._finishing = True
-        self.wake()
-        if self.is_alive():
-            self.join(timeout=60.0)
-
-    def run(self) -> None:
-        """Look, and do what there is to do, until the region closes."""
-        while not self._finishing:
-            self._wake.clear()
-            busy = True
-            try:
-                busy = self.look()
-            except Exception:
-                log.exception("reader scaling failed and is tried again")
-            self._wake.wait(LOOK_SECONDS if busy else None)
-
-    def look(self) -> bool:
-        """One pass; False where there is nothing to come back for."""
+    def look(self) -> float | None:
+        """Go on with each activity and target."""
         store = self._region.store
         going_on = [item for item in store.all("ScalingActivity") if item["StatusCode"] in OPEN]
         for activity in going_on:
@@ -87,7 +60,7 @@ class ReaderScaling(threading.Thread):
         for target in targets:
             with store.transaction():
                 self._look_at(target["ResourceId"])
-        return bool(going_on or targets)
+        return LOOK_SECONDS if going_on or targets else None
 
     @cached_property
     def rds(self) -> RdsProvider:

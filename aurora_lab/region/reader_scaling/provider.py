@@ -210,8 +210,7 @@ class ScalingProvider:
             and _is(item, ScalableDimension)
             and (IncludeNotScaledActivities or "NotScaledReasons" not in item)
         ]
-        found.sort(key=lambda item: item["StartTime"], reverse=True)
-        return {"ScalingActivities": [public(item) for item in found]}
+        return {"ScalingActivities": [public(item) for item in documents.newest_first(found)]}
 
     # Tags.
 
