@@ -307,7 +307,7 @@ def check_bill(region: RegionView, evidence: Evidence) -> Passed:
             "too-early",
             f"The metric says {before:g} MB before and {after:g} MB after; the table has {size:.1f} MB.",
             "It has grown.",
-            "CloudWatch is late: the metric has one value a minute. Wait, and ask again with `after = used()`.",
+            "CloudWatch is late. Wait, and ask again with `after = used()`.",
         )
     if after - before > 2 * size:
         raise Mistake(

@@ -20,7 +20,7 @@ RUSH = [
 
 CONNECTIONS = [
     "Look at the table: which maximum is the first with 4,500 or more? Then see what `limit()` makes of it.",
-    "With a minimum of 0 or 0.5 it stays at 2,000. The next minimum of the table's first column is 1. And nothing "
+    "With a minimum of 0 or 0.5 it stays at 2,000. The next step of half an ACU is 1. And nothing "
     "changes without a reboot.",
     "Nearly all of it:\ngive(1, ...)\nreboot()",
 ]

@@ -68,7 +68,8 @@ def check_pause(region: RegionView, evidence: Evidence) -> Passed:
             "woken-by-a-change",
             f"`{WRITER}` has resumed, but nobody had connected.",
             "A client wakes it.",
-            "Many changes wake a cluster, too, and then it stays up for 20 minutes [5.17]. Wait until all sleep again.",
+            "Many changes wake a cluster, too, and then it stays up for 20 minutes or more [5.17]. Wait until "
+            "all sleep again.",
         )
     said = str(need(evidence, "said"))
     if "password authentication failed" not in said:
@@ -147,7 +148,9 @@ def check_timeout(region: RegionView, evidence: Evidence) -> Passed:
     moment = _moment(evidence)
     since = [item for item in resumes(region, WRITER) if item.asked >= moment - timedelta(seconds=1)]
     if not since:
-        raise Mistake("nobody-hung-up", f"`{WRITER}` has not resumed since.", "It resumes for who has gone.")
+        raise Mistake(
+            "nobody-hung-up", f"`{WRITER}` has not resumed since.", "It resumes, though the client has gone."
+        )
     took = (since[0].awake - since[0].asked).total_seconds()
     return Passed(
         f"`{WRITER}` was asked, and resumed in {took:.1f} s, whoever waited. {timeout:g} seconds are enough also "

@@ -12,7 +12,8 @@ rds.get_waiter("db_cluster_deleted").wait(DBClusterIdentifier="ferry")
 RANGE = {
     "may-pause": Wrong(
         'try_range("ferry", MinCapacity=0, MaxCapacity=16)\n',
-        "A minimum of 0 is auto-pause: the first ticket after a quiet hour waits 15 seconds. The smallest that never "
+        "A minimum of 0 is auto-pause: the first ticket after a quiet hour waits about 15 seconds. The "
+        "smallest that never "
         "pauses is one step above.",
         _GONE,
     ),
@@ -56,7 +57,7 @@ RUSH = {
 CONNECTIONS = {
     "maximum-too-small": Wrong(
         "give(1, 16)\n",
-        "16 ACUs allow for 3,360 connections, whatever the minimum is. Look for the first maximum of the table with "
+        "16 ACUs allow for 3,360 connections at most. Look for the first maximum of the table with "
         "4,500 or more.",
     ),
     "maximum-too-large": Wrong(
@@ -80,7 +81,7 @@ _GUESS = 'peaks = {"ferry-1": 6, "ferry-2": 6, "ferry-3": 0.5}\n'
 TIERS = {
     "both-follow": Wrong(
         'add("ferry-3")\n' + _GUESS,
-        "Who names no tier gets 1, so now both follow the writer, and the bill is three times as high. "
+        "Without a tier it gets 1, so now both follow the writer, and the bill is three times as high. "
         '`add("ferry-3", tier=15)` changes it.',
     ),
     "no-new-rush": Wrong(
@@ -89,7 +90,7 @@ TIERS = {
     ),
     "nobody-follows": Wrong(
         'add("ferry-2", tier=15)\nadd("ferry-3", tier=15)\n' + _GUESS,
-        "Now no reader follows: cheap, but after a failover the new writer begins small. `ferry-2` shall keep the "
+        "Now no reader follows: cheap, but after a failover the new writer begins small. `ferry-2` must keep the "
         "default tier, 1.",
         'add("ferry-2", tier=1)',
     ),

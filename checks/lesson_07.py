@@ -195,7 +195,8 @@ def check_portrait(region: RegionView, evidence: Evidence) -> Passed:
     prediction=Prediction(
         "abc",
         "c",
-        "The low alarm begins at about 90 % of the target [6.10], here 1.8. Above it nothing happens.",
+        "By what people have seen, the low alarm begins at about 90 % of the target [6.10], here 1.8. Above it "
+        "nothing happens.",
     ),
 )
 def check_alarms(region: RegionView, evidence: Evidence) -> Passed:

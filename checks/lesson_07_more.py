@@ -166,7 +166,9 @@ def check_night(region: RegionView, evidence: Evidence) -> Passed:
     hints=hints.SCRIPT,
     wrong=wrong.SCRIPT,
     prediction=Prediction(
-        "abc", "b", "A resource that is none, and a minimum above the maximum. The other three are allowed."
+        "abc",
+        "b",
+        "A resource id that names no cluster, and a minimum above the maximum. The other three are allowed.",
     ),
 )
 def check_script(region: RegionView, _evidence: Evidence) -> Passed:

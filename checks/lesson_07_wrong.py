@@ -34,7 +34,7 @@ _UNREGISTERED = "scaling.deregister_scalable_target(**TARGET)\n"
 DEAD = {
     "minimum-of-one": Wrong(
         _begin(minimum=1) + "while not readers():\n    time.sleep(0.2)\n",
-        "With a minimum of 1 a reader is made at once, whether somebody comes or not. This part shows what a "
+        "With a minimum of 1 a reader is made, whether somebody comes or not. This part shows what a "
         "minimum of 0 does: remove the reader and register with MinCapacity=0.",
         _UNREGISTERED + _NO_READERS,
     ),
@@ -99,7 +99,8 @@ PORTRAIT = {
     "other-portrait": Wrong(
         _OWN
         + 'portrait = {"class": "db.t4g.medium", "tier": 1, "tag": "application-autoscaling:resourceId"}\n',
-        "So your own readers are, by the class that you gave and the default tier. Look at one that auto scaling "
+        "Your own readers are like that, by the class that you gave and the default tier. Look at one that "
+        "auto scaling "
         "made: it is like the writer, and its tier is the last.",
     ),
 }
@@ -183,7 +184,7 @@ NIGHT = {
     ),
     "deregistered": Wrong(
         'reason = "AlreadyAtMinCapacity"\n' + _UNREGISTERED + "left = sorted(readers())\n",
-        "Whoever deregisters keeps the readers that were made, and pays for them: nobody is left to remove them. "
+        "Here, whoever deregisters keeps the readers that were made, and pays for them: nobody is left to remove them. "
         "Register again, with MinCapacity=0 and MaxCapacity=6, put the policy again, and wait for the low alarm.",
         _HELD_AGAIN,
     ),

@@ -112,7 +112,8 @@ LOG = {
         _story(
             'if message.startswith("Completed"):\n        story.append(("0049", message.split()[-1].rstrip(".")))'
         ),
-        "0013 and 0049 are events of RDS Multi-AZ; Aurora never sends them [7.2]. Take the ids of the table above.",
+        "0013 and 0049 are events of RDS Multi-AZ; Aurora never sends them [4.19] [7.2]. Take the ids of the "
+        "table above.",
     ),
     "restarts": Wrong(
         _story("pass")
@@ -252,7 +253,7 @@ RETRY = {
     ),
     "not-sent-again": Wrong(
         _day(_KEYED, "sent(INSERT, uuid.uuid4(), customer, cents)"),
-        "Who gives up after an error never pays twice, and sometimes not at all. With a key you may send it again.",
+        "Whoever gives up after an error never pays twice, and sometimes not at all. With a key you may send it again.",
         _NO_DAY,
     ),
     "unique-on-the-purchase": Wrong(

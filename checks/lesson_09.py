@@ -101,7 +101,8 @@ def check_short(region: RegionView, evidence: Evidence) -> Passed:
     prediction=Prediction(
         "abc",
         "b",
-        "A commit is at least one unit of 4 KB, however short it is; records that go together share units [8.31].",
+        "A commit alone is at least one unit of 4 KB, however short it is; records that go together share "
+        "units [8.31].",
     ),
 )
 def check_writes(region: RegionView, evidence: Evidence) -> Passed:

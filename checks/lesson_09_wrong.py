@@ -19,7 +19,7 @@ SHORT = {
     ),
     "its-life": Wrong(
         _ADD + _REMOVE + "minutes = 2\n",
-        "So long it was there, perhaps. The bill says something else: read it with `hours`, and take it times 60.",
+        "It was there that long, perhaps. The bill says something else: read it with `hours`, and take it times 60.",
     ),
     "in-hours": Wrong(
         _ADD + _REMOVE + 'minutes = hours("db.r6g.xlarge")\n',
@@ -41,7 +41,7 @@ WRITES = {
     ),
     "one-transaction": Wrong(
         'reads, single = billed("begin", *scans("single"), "commit")\n' + _BATCH + _MONTH,
-        "The scans `single` came together as well. Leave `begin` and `commit` away for these.",
+        "The scans `single` came together as well. Leave `begin` and `commit` out for these.",
         _NO_SCANS,
     ),
     "one-second": Wrong(
@@ -189,7 +189,8 @@ shares = [share(*each) for each in CLUSTERS.values()]
 CROSSING = {
     "instances-only": Wrong(
         _crossing("(hourly_optimized - hourly) * MONTH / IO"),
-        "The storage is dearer, too: $0.225 instead of $0.10 a GB. With 10,000 GB that is nearly all of it.",
+        "The storage is dearer, too: $0.225 instead of $0.10 a GB and month (2026-07). With 10,000 GB that is "
+        "nearly all of it.",
     ),
     "a-quarter": Wrong(
         _crossing("0.25 * (hourly * MONTH + gb * STORAGE) / IO"),
@@ -304,7 +305,7 @@ snapshots = [ {{ gb = 300, count = {snapshots} }} ]
 PLAN = {
     "standard-storage": Wrong(
         _plan(storage="aurora"),
-        "Two billion I/Os cost $400 at Standard. Price the same plan with `aurora-iopt1`.",
+        "Two billion I/Os cost $400 at Standard (2026-07). Price the same plan with `aurora-iopt1`.",
     ),
     "serverless": Wrong(
         _plan(

@@ -494,8 +494,8 @@ lab.check("01.7")
 
 # %% [markdown]
 # What a reader lags behind with is its page cache [1.15]. The log of every confirmed order is in the volume, and the
-# reader that is promoted has the volume [2.40]. Here that took a second; on AWS it takes under 60 s, often
-# under 30 s [4.8].
+# reader that is promoted has the volume [2.40]. Here that took a second; on AWS usually under 60 s, often under 30
+# [4.8].
 #
 # ## 8 · As cheap as possible
 #

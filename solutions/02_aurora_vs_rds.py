@@ -367,8 +367,8 @@ print(instance("rds-shop")["Endpoint"]["Address"], instance("rds-shop")["Availab
 # has a name and was serving reads.
 #
 # The gap here is that of a laptop: nothing had to be detected, and DNS is quick. It does not tell which is faster. On
-# AWS: RDS Multi-AZ typically 60 to 120 s [4.2], Aurora with a reader under 60 s, often under 30 [4.8]. (The figure
-# for RDS is less sure: the fact table says so.)
+# AWS: RDS Multi-AZ typically 60 to 120 s [4.2], Aurora with a reader usually under 60 s, often under 30 [4.8]. (The
+# figure for RDS is less sure: the fact table says so.)
 
 # %% [markdown] tags=["instructor"]
 # **02.3, 9 minutes.** Do not let the room rank the two gaps: the laptop's are noise, and on containers Aurora's is
@@ -679,7 +679,8 @@ for name in ("aurora-lab-02-1", "aurora-lab-02-2", "aurora-lab-02-rds"):
 
 # %% [markdown]
 # That took some minutes. Now fail both over, and read in the event logs when each began and when it was completed.
-# (Nobody can connect from outside; the events need no connection.) Does it fit 60 to 120 s [4.2] and under 60 s [4.8]?
+# (Nobody can connect from outside; the events need no connection.) Does it fit 60 to 120 s [4.2] and usually under 60 s
+# [4.8]?
 
 # %% tags=["real-aws"]
 # %%real_aws

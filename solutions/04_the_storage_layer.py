@@ -214,7 +214,7 @@ lab.check("04.2")
 
 # %% [markdown] tags=["instructor"]
 # **04.2, 6 minutes.** Somebody will try to bring back `c1`, and read that its AZ is out: let them say why one node was
-# enough. Who asks for `count(*)` through the reader sees measurement 2 before it is confirmed: here a reader gets
+# enough. Whoever asks for `count(*)` through the reader sees measurement 2 before it is confirmed: here a reader gets
 # its log from the writer. On Aurora it applies nothing beyond the VDL [2.38]; the honesty table says so.
 
 # %% [markdown]
@@ -325,9 +325,10 @@ lab.check("04.3")
 #
 # ## 4 · How far has each come?
 #
-# Each log record has a number, the **LSN**; the one writer hands them out in order [2.20]. Each node tells with every
-# answer up to where it has the log without a gap: its **SCL** [2.22]. From six of these the writer computes the
-# **PGCL**, up to which the commits are safe [2.23].
+# Each log record has a number, the **LSN** (log sequence number); the one writer hands them out in order [2.20]. Each
+# node tells with every answer up to where it has the log without a gap: its **SCL** (segment complete LSN) [2.22]. From
+# six of these the writer computes the **PGCL** (protection group complete LSN): as far as at least four have come
+# [2.23].
 #
 # Next, three nodes are paused, one after the other, with a measurement after each.
 
@@ -400,7 +401,8 @@ waiting.look()
 #
 # A volume is cut into segments of 10 GB. The six copies of a segment are a **protection group**, and a large volume
 # has thousands of them [1.6]. Each record goes to one group only, and each group has a PGCL of its own. Then the
-# writer asks: up to where is the *whole* log complete? That is the **VCL** [2.24].
+# writer asks: up to where is the *whole* log complete? That is the **VCL** (volume complete
+# LSN) [2.24].
 #
 # | record | 101 | 102 | 103 | 104 | 105 | 106 |
 # |---|---|---|---|---|---|---|
@@ -428,8 +430,8 @@ lab.predict("04.5", choice)
 # A colleague has written both rules down, as many notes on the web have them. Both are wrong.
 #
 # - VCL: the highest LSN such that it **and every record below** is covered by the PGCL of its own group [2.24].
-# - VDL: the highest **CPL** that is not above the VCL. A CPL is a record after which a
-#   recovery may cut the log [2.26] [2.28].
+# - VDL (volume durable LSN): the highest **CPL** that is not above the VCL. A CPL (consistency point LSN) is a record
+#   after which a recovery may cut the log [2.26] [2.28].
 #
 # Mend them. `issued` are the records in order, as (LSN, group), `pgcls` has the PGCL of each group, and `complete` is
 # the VCL. Where there is no such CPL, the VDL is 0.
@@ -483,7 +485,7 @@ lab.check("04.5")
 # %% [markdown]
 # ## 6 · Why six? Why four?
 #
-# Three copies, one in each AZ, and a quorum of two: also that survives the loss of an AZ.
+# Three copies, one in each AZ, and a quorum of two: that survives the loss of an AZ, too.
 #
 # **Predict.** An AZ is out, and then one more copy is lost. What is left of the three?
 #
@@ -661,7 +663,7 @@ choice = "c"
 lab.predict("04.8", choice)
 
 # %% [markdown]
-# What AWS measured in 2017, writing for 30 minutes on 100 GB [2.1]. It is about Aurora **MySQL** [2.11].
+# What AWS published in 2017, writing for 30 minutes on 100 GB [2.1]. It is about Aurora **MySQL** [2.11].
 #
 # | | transactions | I/Os a transaction, at the database |
 # |---|---|---|
@@ -717,8 +719,8 @@ print(faster, at_database, at_a_node, most)
 lab.check("04.8")
 
 # %% [markdown]
-# The paper gives 35, 7.7 and 46 [2.2]. Why so few? Log records are small, and many share an I/O. A page is written
-# whole, however little of it has changed.
+# The paper gives 35, 7.7 and 46 [2.2]. (7.4 by 0.95 is 7.79; the paper prints 7.7.) Why so few? Log
+# records are small, and many share an I/O. A page is written whole, however little of it has changed.
 #
 # ## 9 · What is paid
 #
@@ -759,9 +761,11 @@ os.environ["LOAD"] = """create table history as
 # %% [markdown]
 # ### 04.9 Ask CloudWatch
 #
+# CloudWatch is AWS's service for metrics.
+#
 # 1. Keep what CloudWatch says in `before`: `used()`.
 # 2. Load: `psql -h "$WRITER" -c "$LOAD"`.
-# 3. The metric comes once a minute (here every few seconds). Wait until it has grown; keep it in `after`.
+# 3. The metric comes late (here every few seconds). Wait until it has grown; keep it in `after`.
 # 4. Put the price of **100 GB** for a month into `dollars`. A GB and month is $0.10 (us-east-1, 2026-07) [8.1].
 
 # %% exercise="04.9"
@@ -804,7 +808,7 @@ lab.progress()
 # | a commit waits for 4 of 6 nodes | a node: a process and a folder of log | disks |
 # | a node dies or hangs; another repairs it | the loss is noticed after 10 s, which pass faster | 10 GB in 10 s [2.3] |
 # | SCL and PGCL | one protection group: VCL = PGCL | a group for each 10 GB [1.6] |
-# | a reader does not count | it may show a row whose commit waits | never: it stays below the VDL [2.38] |
+# | a reader does not count | it may show a row whose commit waits | never beyond the VDL [2.38] |
 # | the rules of 04.4 to 04.7 | Table 1: a model | the measurement [2.1] |
 # | the metric grows by what is loaded | one set of pages | three [2.57] |
 

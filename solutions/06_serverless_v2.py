@@ -27,9 +27,9 @@
 #
 # A ferry sells tickets. Most of the day nobody asks; half an hour before it leaves, everybody does. An instance class
 # has one size, day and night. An instance of the class `db.serverless` is as large as its load: it is measured in
-# **ACUs**, each about 2 GiB of memory and the CPU that goes with it [5.1].
+# **ACUs** (Aurora capacity units), each about 2 GiB of memory and the CPU that goes with it [5.1].
 #
-# AWS now says "Aurora serverless"; in the API it is `ServerlessV2`.
+# AWS now says "Aurora serverless" [13.17]; in the API it is `ServerlessV2`.
 
 # %%
 import os
@@ -100,7 +100,7 @@ lab.predict("06.1", choice)
 # %% [markdown]
 # ### 06.1 Choose a range
 #
-# 1. Try that range, under the name `ferry`, and read what comes. (Was it made after all, delete it:
+# 1. Try that range, under the name `ferry`, and read what comes. (If it was made after all, delete it:
 #    `rds.delete_db_cluster(DBClusterIdentifier="ferry", SkipFinalSnapshot=True)`.)
 # 2. Make the cluster `ferry` so that it **never pauses**, is **as small as it can be** when nobody asks, and can grow to
 #    **32 GiB** of memory.
@@ -136,7 +136,7 @@ def settle():
 
 # %%
 def add(name, tier=1):
-    """Make an instance; to one that is there, give this tier. Who says nothing gets 1."""
+    """Make an instance, or give this tier to one that is there. The default is 1."""
     about = {"DBInstanceIdentifier": name, "PromotionTier": tier}
     try:
         rds.create_db_instance(
@@ -152,7 +152,7 @@ def add(name, tier=1):
 
 # %%
 if not rds.describe_db_clusters(Filters=ours)["DBClusters"]:
-    try_range("ferry", MaxCapacity=16, MinCapacity=0.5)  # for who has left out 06.1
+    try_range("ferry", MaxCapacity=16, MinCapacity=0.5)  # if you left out 06.1
 add("ferry-1")
 cluster = rds.describe_db_clusters(DBClusterIdentifier="ferry")["DBClusters"][0]
 WRITER, READER = cluster["Endpoint"], cluster["ReaderEndpoint"]
@@ -280,12 +280,12 @@ if began is not ...:
 lab.check("06.2")
 
 # %% [markdown]
-# Up at once, in place, and down gradually [5.6]. `ACUUtilization` is a share of the **maximum** [5.21]: 100 % says
-# that the range is too small, not that the instance is busy.
+# Up at once [5.5], in place, and down gradually [5.6]. `ACUUtilization` is a share of the **maximum** [5.21]: 100 % says
+# that it has all that the range allows.
 #
 # "A low minimum means a slow ramp" was good advice until August 2026. Since then, on platform versions 3 and 4, a
-# scale-up starts with up to 12 ACUs within a second [5.5]. Before, the step depended on what there was. Here is the
-# rule that the lab follows, for a load that needs 64:
+# scale-up starts with up to 12 ACUs within a second [5.5]. Before, the step depended on what there was [5.6]. Here is
+# the rule that the lab follows, for a load that needs 64:
 
 # %%
 from aurora_lab.models.serverless import State, bounds, next_second
@@ -305,7 +305,7 @@ print("This cluster's platform version:", cluster["ServerlessV2PlatformVersion"]
 
 # %% [markdown]
 # (How large the older steps are, AWS does not say; these are the lab's.) An old cluster gets a new platform version by
-# stop and start, or by Blue/Green [5.4].
+# stop and start, or by Blue/Green (a copy of the cluster, to which you switch) [5.4].
 #
 # ## 3 · What does not move
 #
@@ -390,8 +390,8 @@ print("max_connections:", limit())
 # %% [markdown]
 # ## 4 · Readers that follow
 #
-# Two readers come: `ferry-2` stays as the API makes it, of tier 1; `ferry-3` will get tier 15. Then passengers rush to
-# the **writer**. Nobody asks a reader anything.
+# Two readers come: `ferry-2` stays as the API makes it, of tier 1 [4.11]; `ferry-3` will get tier 15. Then passengers
+# rush to the **writer**. Nobody asks a reader anything.
 #
 # **Predict.** Who grows?
 #
@@ -436,8 +436,8 @@ lab.check("06.4")
 
 # %% [markdown]
 # A reader of tier 0 or 1 has to be able to take over at once, so it is at least as large as the writer, always [5.8].
-# The default tier is 1: who adds one reader without a thought pays twice [5.9]. A reader of tiers 2 to 15 follows its
-# own load. It is the cheap one; promoted, it would have to grow first.
+# The default tier is 1: whoever adds one reader without a thought pays twice [5.9]. A reader of tiers 2 to 15 follows
+# its own load. It is the cheap one; promoted, it would have to grow first.
 
 # %% [markdown] tags=["instructor"]
 # **06.4, 6 minutes.** Ask who would take tier 15 for all readers, and what that means for lesson 08: after a failover
@@ -481,7 +481,7 @@ def until_asleep(*names, seconds=60):
 #
 # - **a** he is refused at once, and all sleep on
 # - **b** he waits until an instance has resumed for him, and is then refused
-# - **c** the connection times out: who is paused cannot check a password
+# - **c** the connection times out: a paused instance cannot check a password
 
 # %% predict="06.5"
 choice = "?"
@@ -531,8 +531,8 @@ lab.check("06.5")
 # Any attempt wakes it, even a wrong password: the instance itself has to say no [5.17]. So a
 # monitor that "only checks the connection" keeps a cluster awake. A snapshot does not wake it [5.17].
 #
-# Who woke up? The writer and its tier 1 reader, together. `ferry-3` slept on: a reader of tiers 2 to 15 pauses
-# alone; to wake **it** would wake the writer first [5.19].
+# Who woke up? The writer and its tier 1 reader, together. `ferry-3` slept on: a reader of tiers 2 to 15 may
+# pause alone; to wake **it** would wake the writer first [5.19].
 #
 # ## 6 · Sleepless
 #
@@ -608,8 +608,9 @@ until_asleep("ferry-1")
 lab.check("06.6")
 
 # %% [markdown]
-# An open connection counts, also an idle one. So do others: RDS Proxy, logical replication, membership in a global
-# database, zero-ETL [5.18]. A connection pool that keeps idle connections, and a cluster that pauses, do not go
+# An open connection counts, also an idle one. So do others: RDS Proxy (a pool of AWS's between clients
+# and cluster), logical replication, membership in a global database (lesson 10), zero-ETL (a copy for analysis that AWS
+# keeps up to date) [5.18]. A connection pool that keeps idle connections, and a cluster that pauses, do not go
 # together.
 #
 # ## 7 · The first in the morning
@@ -673,8 +674,8 @@ timeout = 60
 lab.check("06.7")
 
 # %% [markdown]
-# Who gives up has woken it all the same: the next attempt finds it awake. So there are two good clients: one that is
-# patient, and one that tries again. In libpq and psycopg it is `connect_timeout`, in seconds.
+# A client that gives up has woken it all the same: the next attempt finds it awake. So there are two good clients: one
+# that is patient, and one that tries again. In libpq and psycopg it is `connect_timeout`, in seconds.
 #
 # ## 8 · The bill
 #
@@ -765,8 +766,8 @@ lab.bill("ferry")
 
 # %% [markdown]
 # What to remember of estimates: averages of CloudWatch hide short peaks [5.21]. Half an ACU that never sleeps is
-# 43.80 dollars a month (2026-07), **for each instance** [8.58]. With I/O-Optimized, an ACU-hour is 0.16 on the price
-# list, and 0.156 in texts of AWS [8.3].
+# 43.80 dollars a month (2026-07), **for each instance** [8.58]. With the storage type I/O-Optimized (lesson 09), an
+# ACU-hour is 0.16 dollars on the price list (2026-07), and 0.156 in texts of AWS [8.3].
 #
 # ## Clean up
 
@@ -797,7 +798,7 @@ lab.progress()
 # | `max_connections`, and its reboot | | |
 # | a paused server is stopped; a client waits | 5 minutes and 15 seconds pass faster | the deeper sleep after a day [5.15] |
 # | an open connection keeps it awake | | RDS Proxy, zero-ETL [5.18] |
-# | CloudWatch's metrics | a point each minute of the lab's clock | a point a minute |
+# | CloudWatch's metrics | a point each minute of the lab's clock | its own period |
 # | ACU-hours, from the curve | one day's price list | the invoice |
 
 # %% [markdown]

@@ -244,7 +244,7 @@ lab.check("07.1")
 # **readers**: of none there is no average, the alarm has no data, and nothing ever happens, however many come [6.5].
 # Nobody is scaled for the writer's load [6.6].
 #
-# No error, no event. With a minimum of 1 the API would have made a reader at once [6.5].
+# No error, no event. With a minimum of 1 the lab makes a reader at once.
 
 # %% [markdown] tags=["instructor"]
 # **07.1, 6 minutes.** Ask how one would notice this on AWS: by an alarm that stays in INSUFFICIENT_DATA. A cluster that
@@ -257,7 +257,7 @@ lab.check("07.1")
 #
 # > wanted = readers × average ÷ target, rounded up
 #
-# (AWS publishes no formula. This one is the lab's.)
+# (We found no formula of AWS's. This one is the lab's.)
 #
 # **Predict.** `rail-2` and `rail-3` are there, and 8 passengers on them; the target is 2. How many readers does auto
 # scaling **make**?
@@ -464,8 +464,8 @@ lab.check("07.5")
 # %% [markdown]
 # ## 6 · Cooldown
 #
-# After a scale-out a policy waits, 300 s unless you say otherwise [6.9]: the new readers shall take effect first. A tool
-# for the next step: `policy(...)` puts your policy again, with what you add.
+# After a scale-out a policy waits, 300 s unless you say otherwise [6.9]: the new readers should take effect first. A
+# tool for the next step: `policy(...)` puts your policy again, with what you add.
 
 
 # %%
@@ -585,7 +585,7 @@ lab.check("07.7")
 # | it removes nothing, because | look at |
 # |---|---|
 # | the minimum is reached | `NotScaledReasons` |
-# | the low alarm does not ring yet: 15 minutes [6.10] | `describe_alarms` |
+# | the low alarm does not ring yet: here 15 minutes [6.10] | `describe_alarms` |
 # | a cooldown, 300 s after the last removal [6.9] | the end of the last activity |
 # | `DisableScaleIn`, or it is suspended [6.9] | the policy, the target |
 # | the cluster is not `available` [6.6] | `describe_db_clusters` |
@@ -667,7 +667,7 @@ lab.check("07.8")
 # The API refuses what cannot be. A target of 0.6 **percent** can be: it asks for the maximum for ever. So can a target
 # that is suspended, and a policy that never removes.
 #
-# With two policies, one that asks for more readers is enough; to remove some, both must agree.
+# In the lab, with two policies, one that asks for more readers is enough; to remove some, both must agree.
 #
 # ## What to take home
 #
@@ -705,7 +705,7 @@ lab.progress()
 # |---|---|---|
 # | connections, which the readers' servers count | a minute passes in a second | minutes until a new reader is there [6.11] |
 # | no reader, no metric, no readers | the alarms: the lab judges them | the alarms' numbers are not promised [6.10] |
-# | readers that are made and removed, their class, tier and tag | how many: a formula of the lab's | no formula is published |
+# | readers that are made and removed, their class, tier and tag | how many: a formula of the lab's | we found no formula |
 # | old connections stay, new ones find new readers | an instance class: all are as fast as the machine | a larger reader carries more |
 # | the API, its errors, its reasons for doing nothing | words of an activity: after other services' | Aurora's own words |
 

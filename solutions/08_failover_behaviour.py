@@ -132,7 +132,7 @@ lab.predict("08.1", choice)
 #
 # 1. Fail over, and name no target: `rds.failover_db_cluster(...)`, with `DBClusterIdentifier="toll"` only. Then
 #    `settle()`, and `print(writer())`.
-# 2. That machine is too small for the bridge. It shall be promoted only when **no other** can. Change its tier, from 0
+# 2. That machine is too small for the bridge. It should be promoted only when **no other** can. Change its tier, from 0
 #    (first) to 15 (last): `rds.modify_db_instance(DBInstanceIdentifier=..., PromotionTier=..., ApplyImmediately=True)`.
 #    Leave the others as they are. `settle()`.
 # 3. Fail over once more without a target. Is it the larger one now?
@@ -160,8 +160,8 @@ lab.check("08.1")
 # The lowest tier goes first; within a tier the largest; what is still equal is left to chance [4.9]. A change of tier
 # moves nobody: it counts at the next failover [4.11].
 #
-# Tiers are a preference, and no promise: after five failed attempts in their order Aurora ignores them [4.10]. So do
-# not keep an instance that must **never** write in the cluster.
+# Tiers are a preference, and no promise: after five failed attempts in their order Aurora ignores them [4.10]. So
+# an instance that must **never** write does not belong in the cluster.
 
 # %% [markdown] tags=["instructor"]
 # **08.1, 6 minutes.** Most choose the largest. Ask who has looked at the tiers of their own clusters: all 1, and then
@@ -589,7 +589,8 @@ lab.check("08.5")
 # | `TransactionResolutionUnknownError` | it happened inside a transaction | find out first (part 6) |
 # | `FailoverFailedError` | it gave up | open another connection, tell somebody |
 #
-# (The fact names them as the Java driver does, `…SQLException` [7.15].) AWS says: single-digit seconds, against tens
+# (The fact has the Java driver's names, `…SQLException`; the second is `TransactionStateUnknownSQLException`
+# there [7.15].) AWS says: single-digit seconds, against tens
 # with a plain driver [7.13]. A laptop cannot show that.
 
 # %% [markdown]
@@ -701,9 +702,9 @@ print(ask("select car, paid from ticket order by car"))
 lab.check("08.6")
 
 # %% [markdown]
-# The new writer first takes all log that the storage nodes have. What was confirmed is there [4.7]. What was **not**
-# confirmed may be there, or not: only the database can tell. The AWS driver says so by
-# `TransactionResolutionUnknownError`:
+# Here the new writer first takes all log that the storage nodes have. Aurora asks a read quorum of each group, and cuts
+# off what is above the VDL [2.41]. What was confirmed is there [2.40]. What was **not** confirmed may be there, or not:
+# only the database can tell. The AWS driver says so by `TransactionResolutionUnknownError`:
 
 # %%
 settle()
@@ -872,8 +873,9 @@ show(killed=killed, restart=restart)
 print("with a reader", gap(killed), "alone", gap(restart))
 
 # %% [markdown]
-# A killed server alone is restarted **in place**, often quicker than a failover [4.14]: no event tells of a failover
-# then. So is the second instance a waste?
+# A killed server alone is restarted **in place**, often quicker than a failover; on AWS in under 60 s, in most
+# cases [4.14]. No event tells of a failover then. (On AWS that is the first answer to any crash. The lab fails over
+# whenever there is a reader.) So is the second instance a waste?
 #
 # **Predict.** Now the whole AZ of the only instance fails. What does Aurora do?
 #
@@ -935,9 +937,9 @@ print("restart", gap(restart), "alone", gap(alone), "pair", gap(pair), cheapest)
 lab.check("08.8")
 
 # %% [markdown]
-# Without a reader Aurora makes the instance anew **in the same AZ**, typically in under 10 minutes. If the AZ itself is
-# out, you must act [4.12]. The data was never in danger: it is in three AZs [1.3]. So the guide recommends at least one
-# reader of the same class in another AZ [4.16].
+# Without a reader Aurora tries to make the instance anew **in the same AZ**, typically in under 10 minutes. If the AZ
+# itself is out, you must act [4.12]. The data was never in danger: it is in three AZs [1.2]. So the guide recommends at
+# least one reader of the same class in another AZ [4.16].
 #
 # One thing a failover does lose, on AWS too: the new writer has a page cache of its own [7.20]. Cluster
 # cache management keeps that of one reader in tier 0 warm [7.21].
@@ -1053,11 +1055,11 @@ lab.aws.remove_everything()
 #
 # | real here | simulated here | only on AWS |
 # |---|---|---|
-# | who is promoted | machines and AZs: servers are killed or stopped | under 60 s, often under 30 [4.8] |
+# | who is promoted | machines and AZs: servers are killed or stopped | usually under 60 s [4.8] |
 # | connections that break, and their errors | the gaps: a second or two | a machine that vanishes [7.10] |
 # | the AWS driver, and what it raises | DNS: the lab answers; the driver is told an address | single-digit seconds [7.13] |
 # | a commit without an answer, and its row | three storage nodes that you stop | nobody stops those |
-# | with one instance, an AZ outage waits for you | a client that remembers DNS | under 10 minutes [4.12] |
+# | with one instance, an AZ outage waits for you | a client that remembers DNS | typically under 10 minutes [4.12] |
 # | the texts of the events | | a page cache that outlives a restart [7.20] |
 
 # %% [markdown]

@@ -221,11 +221,11 @@ lab.check("09.2")
 # A commit of 60 bytes is a unit, and a unit has room for 4 KB. What is committed together shares units. On a busy
 # system also commits that come at the same moment may share one [8.31].
 #
-# The bytes are the same. Who counts bytes, guesses wrong.
+# The bytes are the same. Whoever counts bytes guesses wrong.
 
 # %% [markdown] tags=["instructor"]
-# **09.2, 5 minutes.** Ask for the other price of batches: who crashes in between, scans again. That trade is theirs to
-# make; now they know what is on the other side.
+# **09.2, 5 minutes.** Ask for the other price of batches: whoever crashes in between scans again. That trade is theirs
+# to make; now they know what is on the other side.
 
 # %% [markdown]
 # ## 3 · What is a read?
@@ -293,8 +293,8 @@ print(before, "→", after, "page reads; saved:", saved, "dollars a month")
 lab.check("09.3")
 
 # %% [markdown]
-# A table of 25 MB, one missing index. Elsewhere one read 287,431 pages a call [8.52]; and 9,700 billed I/Os a second made a
-# line of $5,104 a month, for I/O alone (2026-07) [8.50].
+# A table of 25 MB, one missing index. Elsewhere, a vendor's blog says, one call looked at 287,431 buffers [8.52];
+# and about 9,700 billed I/Os a second made a line of $5,104 a month, for I/O alone (2026-07) [8.50].
 #
 # No slow-query log shows this line. The metric is `VolumeReadIOPs`: billed reads of the whole volume, in 5 minutes. The
 # instance's `ReadIOPS` is **not** the bill [8.33].
@@ -326,7 +326,7 @@ def arrivals():
 # %% [markdown]
 # **Predict.** No query uses this index. What does it cost?
 #
-# - **a** storage, nothing else: who does not read it, does not pay
+# - **a** storage, nothing else: if nobody reads it, nobody pays
 # - **b** storage, and log writes when rows are inserted
 # - **c** storage, log writes, and page **reads**
 
@@ -498,8 +498,8 @@ plt.show()
 # %% [markdown]
 # ## 7 · Standard or I/O-Optimized?
 #
-# I/O-Optimized has no charge for I/O. Its instances cost 1.30 times as much [8.19], its storage 2.25 times. It is
-# cheaper when
+# I/O-Optimized has no charge for I/O. Its instances cost 1.30 times as much [8.19], its storage 2.25 times [8.1] [8.2].
+# It is cheaper when
 #
 # **I/O spend > what instances cost more + what storage costs more** [8.37]
 #
@@ -520,7 +520,8 @@ lab.predict("09.7", choice)
 
 # %% [markdown]
 # Three clusters: dollars an hour of all instances, Standard and I/O-Optimized; then GB. A `db.r6g.2xlarge` is 1.038 and
-# 1.349 dollars (2026-07) [8.16] [8.19], an ACU 0.12 and 0.16 (2026-07) [8.3].
+# 1.349 dollars (2026-07) [8.16] [8.19], an ACU-hour 0.12 and 0.16 (2026-07; texts of
+# AWS say 0.156) [8.3].
 
 # %%
 CLUSTERS = {
@@ -623,12 +624,14 @@ axes.invert_yaxis()
 plt.show()
 
 # %% [markdown]
-# "25 %" is a rule of thumb: 23.1 % for provisioned instances without storage, 25.0 % for serverless, and more, the more is
-# stored [8.37]. The opposite mistake is common, too: of 179 clusters 124 were on I/O-Optimized, and 9 needed it [8.53].
+# "25 %" is a rule of thumb: 23.1 % for provisioned instances without storage, 25.0 % for serverless at 0.16 dollars
+# an ACU-hour, and more, the more is stored [8.37]. The opposite mistake is made, too: in one report, of 179 clusters 124
+# were on I/O-Optimized, and 9 needed it [8.53].
 #
 # Back to Standard you may go at any time; to I/O-Optimized once in 30 days [8.39]. And it is not billing alone: the tiered
-# cache of Optimized Reads needs I/O-Optimized [8.41].
-#
+# cache of Optimized Reads (pages kept on the instance's own NVMe disk, too) needs I/O-Optimized [8.41].
+
+# %% [markdown]
 # ## 8 · The tool says
 #
 # Somebody has written a calculator. For one `db.r6g.large`, Standard, with nothing stored, it says $246.74 a month
@@ -645,7 +648,7 @@ DESIGNS = [  # $ an hour of an instance at Standard, how many, GB, I/Os, I/O-Opt
 # %% [markdown]
 # ### 09.8 Find the mistakes
 #
-# Mend the function. An I/O-Optimized instance costs 1.30 times the Standard one.
+# Mend the function. An I/O-Optimized instance costs 1.30 times the Standard one [8.19].
 
 
 # %% exercise="09.8"
@@ -696,7 +699,7 @@ choice = "b"
 lab.predict("09.9", choice)
 
 # %% [markdown]
-# | of us-east-1, 2026-07 and before | dollars | for | |
+# | of us-east-1, 2021 to 2026-07 | dollars | for | |
 # |---|---|---|---|
 # | backups; a snapshot beyond the retention period counts **in full** [8.36] | 0.021 | GB-month | [8.5] |
 # | Extended Support of version 13, since 2026-03 [8.45] | 0.10 | vCPU-hour, each instance | [8.12] |
@@ -743,13 +746,14 @@ from aurora_lab.view.bill_picture import bill_svg
 display(HTML(bill_svg(bills)))
 
 # %% [markdown]
-# All four are on bills that people reported [8.55] [8.56] [8.58] [8.57]. B came by itself: a cluster is in Extended
-# Support by default, unless you opt out when you create it [8.45]. And C's cure is one call,
-# `modify_db_instance(PromotionTier=15)`.
+# D is from one firm's report [8.57]. A, B and C are sums over what others write about [8.55] [8.56] [8.58]. B came by
+# itself: a cluster is in Extended Support by default, unless you opt out when you create or restore it [8.45]. And C's
+# cure is one call for each reader, `modify_db_instance(PromotionTier=15)`.
 #
-# Two more, for the road: a "scale to zero" that a job wakes each minute pays for 0.5 ACU, all month: $43.80 (2026-07) [8.58]
-# [8.54]. And a stopped cluster starts again by itself after 7 days [8.59].
-#
+# Two more, for the road: a "scale to zero" that a job woke each minute cost about 71 dollars a month [8.54]. (0.5 ACU
+# alone, all month, is 43.80 (2026-07) [8.58].) And a stopped cluster starts again by itself after 7 days [8.59].
+
+# %% [markdown]
 # ## 10 · Your plan
 #
 # You can write down what you want to run, and have it priced before it is built. `aurora-lab bill --example` prints
@@ -817,10 +821,10 @@ lab.check("09.10")
 
 # %% [markdown]
 # By memory, serverless is cheaper while its average stays under some 27 % of the instance of that size [5.24]. This day
-# averages 3.9 of 8 ACUs: 49 %. A shop that sleeps at night is not idle enough.
+# averages 3.9 of 8 ACUs: 49 %. A service that sleeps at night is not idle enough.
 #
-# Not in your plan: discounts. Reserved instances take one or three years [8.42]; Database Savings Plans one year, and newest
-# families only [8.43].
+# Not in your plan: discounts. Reserved instances take one or three years, and are not for serverless
+# [8.42]; Database Savings Plans (since 2025-12) one year: for serverless, and for the newest families, not r6g [8.43].
 #
 # ## Clean up
 
@@ -837,16 +841,17 @@ lab.progress()
 #
 # | real here | simulated here | only on AWS |
 # |---|---|---|
-# | pages that were in no cache; 4 KB of log | read from PostgreSQL's statistics | counted by the storage [8.33] |
+# | pages that were in no cache; 4 KB of log | read from PostgreSQL's statistics | counted for the whole volume [8.33] |
 # | a table that does not fit the cache | 16 MB, whatever the class | gigabytes, by the class |
 # | when each instance was there | the lab's clock | your hours |
 # | `DELETE` leaves the size, `DROP` does not | the space is back at once | about 10 TB a day [8.35] |
 # | the arithmetic of every bill | prices: of the fact table | today's, discounts, tax |
-# | an index nobody needs is read, too | now and then whole pages in the log | no pages [8.31] |
+# | an index nobody needs is read, too | now and then whole pages in the log | a page is never sent [2.32] |
 
 # %% [markdown]
 # ## One more question
 #
 # One Region, one bill. Somebody asks for a second Region, in case this one is lost: "it is only a copy". Each log write
-# is then billed once more for each secondary, also with I/O-Optimized [8.8]; storage and instances come on top. What does one
+# that is copied is then billed, for each secondary Region, also with I/O-Optimized [8.8]; storage and instances come on
+# top [9.15]. What does one
 # get for it: how much is lost when a Region is lost, and who switches over? In lesson 10 you find out.
