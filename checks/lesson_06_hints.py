@@ -20,8 +20,8 @@ RUSH = [
 
 CONNECTIONS = [
     "Look at the table: which maximum is the first with 4,500 or more? Then see what `limit()` makes of it.",
-    "With a minimum of 0 or 0.5 it stays at 2,000. The next step of half an ACU is 1. And nothing "
-    "changes without a reboot.",
+    "With a minimum of 0 or 0.5 it stays at 2,000. The next step of half an ACU is 1. And nothing changes "
+    "without a reboot.",
     "Nearly all of it:\ngive(1, ...)\nreboot()",
 ]
 
@@ -57,6 +57,7 @@ TIMEOUT = [
     "Two numbers of the text: how long a resume takes, and how long after a weekend.",
     "After more than 24 hours it takes 30 seconds or more: the setting must be above 30. `hang_up` needs `await`.",
     "Nearly all of it:\n"
+    'until_asleep("ferry-1")\n'
     "moment = await hang_up()\n"
     "time.sleep(MINUTE)\n"
     'diary("ferry-1")\n'

@@ -33,8 +33,8 @@ RESUME, DEEP_RESUME = 15, 30
 DAYS: dict[str, tuple[tuple[float, float], ...]] = {
     "office": ((0, 0.5), (8, 8), (17, 0.5)),
     "night batch": ((0, 0.5), (2, 8), (4, 0.5)),
-    "even, small": ((0, 2),),
-    "even, larger": ((0, 2.5),),
+    "always 2": ((0, 2),),
+    "always 2.5": ((0, 2.5),),
     "sleeps": ((0, 0), (10, 8), (16, 0)),
     "ferry": ((0, 0.5), (6, 2), (7, 6), (7.5, 1), (12, 6), (13, 1), (18, 0.5)),
 }

@@ -175,12 +175,14 @@ def check_portrait(region: RegionView, evidence: Evidence) -> Passed:
         "tag": one["TagList"][0]["Key"],
     }
     portrait = need(evidence, "portrait")
-    if not isinstance(portrait, dict) or portrait != wanted:
-        raise Mistake(
-            "other-portrait",
-            f"`portrait` is {str(portrait)[:120]}.",
-            "Class, tier and the key of the tag, of a reader that auto scaling made.",
-        )
+    expected = "Class, tier and the key of the tag, of a reader that auto scaling made."
+    seen = f"`portrait` is {str(portrait)[:120]}."
+    if not isinstance(portrait, dict) or set(portrait) != set(wanted):
+        raise Mistake("no-portrait", seen, expected, 'It is `{"class": ..., "tier": ..., "tag": ...}`.')
+    if any(portrait[key] != wanted[key] for key in ("class", "tier")):
+        raise Mistake("other-portrait", seen, expected)
+    if portrait["tag"] != wanted["tag"]:
+        raise Mistake("other-tag", seen, expected)
     return Passed(
         f"{len(found)} readers of class {wanted['class']}, tier {wanted['tier']}, tagged {wanted['tag']}."
     )

@@ -82,7 +82,7 @@ NIGHT = [
 SCRIPT = [
     "The error message names the first mistake; mended, the next run names the second. Then there are no more "
     "errors, and three mistakes.",
-    "Look at: the resource (lesson 07 has one in `TARGET`), the range, what is suspended, the unit of CPU, and "
+    "Look at: the resource (`TARGET` has the right one), the range, what is suspended, the unit of CPU, and "
     "what is disabled.",
     "Nearly all of it: the resource is `cluster:rail`; MinCapacity is 0; `DynamicScalingOutSuspended` must be set to "
     "False, since what you leave out stays as it was; the target is in percent; and `DisableScaleIn` ...",

@@ -48,7 +48,12 @@ def the_target(region: RegionView) -> Document:
     return found
 
 
-def the_tracking(region: RegionView, metric: str, missing: str = "no-policy") -> Document:
+def the_tracking(
+    region: RegionView,
+    metric: str,
+    missing: str = "no-policy",
+    why: str = "`scaling.put_scaling_policy(...)` makes one.",
+) -> Document:
     """The configuration of the policy that tracks a metric; Mistake `missing` where there is none."""
     found = region.scaling_policies(CLUSTER)
     for item in found.values():
@@ -58,7 +63,7 @@ def the_tracking(region: RegionView, metric: str, missing: str = "no-policy") ->
         missing,
         f"The policies: {names(f'{name} ({metric_of(item)})' for name, item in found.items())}.",
         f"A target tracking policy on {metric}.",
-        "`scaling.put_scaling_policy(...)` makes one.",
+        why,
     )
 
 

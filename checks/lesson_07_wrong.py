@@ -103,6 +103,11 @@ PORTRAIT = {
         "auto scaling "
         "made: it is like the writer, and its tier is the last.",
     ),
+    "other-tag": Wrong(
+        _OWN + _PORTRAIT.replace('["TagList"][0]["Key"]', '["TagList"]'),
+        "Class and tier are right. `TagList` is a list, each item with a `Key` and a `Value`: take the `Key` of the "
+        "only one, as it is.",
+    ),
 }
 
 ALARMS = {

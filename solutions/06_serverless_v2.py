@@ -100,10 +100,13 @@ lab.predict("06.1", choice)
 # %% [markdown]
 # ### 06.1 Choose a range
 #
-# 1. Try that range, under the name `ferry`, and read what comes. (If it was made after all, delete it:
-#    `rds.delete_db_cluster(DBClusterIdentifier="ferry", SkipFinalSnapshot=True)`.)
+# 1. Try that range, under the name `ferry`, and read what comes.
 # 2. Make the cluster `ferry` so that it **never pauses**, is **as small as it can be** when nobody asks, and can grow to
 #    **32 GiB** of memory.
+#
+# If one was made with another range, delete it, and wait until it is gone:
+# `rds.delete_db_cluster(DBClusterIdentifier="ferry", SkipFinalSnapshot=True)`, and then
+# `rds.get_waiter("db_cluster_deleted").wait(DBClusterIdentifier="ferry")`.
 
 # %% exercise="06.1"
 ### BEGIN SOLUTION
@@ -242,7 +245,7 @@ def show(began, *names):
 
 
 # %% [markdown]
-# **Predict.** The instance has 0.5 ACUs, the least. Now load comes that needs 10. When are they there?
+# **Predict.** The instance has 0.5 ACUs, the least. Now load comes that needs several times as much. When is it there?
 #
 # - **a** within a second, while the queries run
 # - **b** in steps of 0.5, over minutes: that is the price of a low minimum
@@ -274,7 +277,8 @@ share = 100 * peak / 16
 if began is not ...:
     show(began, "ferry-1")
     print("peak", peak, "share", share)
-    print(curve("ferry-1", began, metric="ACUUtilization"))
+    shares = [used for _, used in curve("ferry-1", began, metric="ACUUtilization")]
+    print("ACUUtilization was at most", max(shares))
 
 # %% check="06.2"
 lab.check("06.2")
@@ -283,9 +287,9 @@ lab.check("06.2")
 # Up at once [5.5], in place, and down gradually [5.6]. `ACUUtilization` is a share of the **maximum** [5.21]: 100 % says
 # that it has all that the range allows.
 #
-# "A low minimum means a slow ramp" was good advice until August 2026. Since then, on platform versions 3 and 4, a
-# scale-up starts with up to 12 ACUs within a second [5.5]. Before, the step depended on what there was [5.6]. Here is
-# the rule that the lab follows, for a load that needs 64:
+# "A low minimum means a slow ramp" was good advice until August 2026. A serverless cluster has a **platform version**,
+# a new one the newest [5.4]. On 3 and 4, a scale-up now starts with up to 12 ACUs within a second [5.5]. Before, the
+# step depended on what there was [5.6]. Here is the rule that the lab follows, for a load that needs 64:
 
 # %%
 from aurora_lab.models.serverless import State, bounds, next_second
@@ -336,8 +340,6 @@ def reboot():
     rds.reboot_db_instance(DBInstanceIdentifier="ferry-1")
     settle()
 
-
-print("max_connections:", limit())
 
 # %% [markdown]
 # **Predict.** A new application will open up to 4,500 connections. You raise the maximum to 32: `give(0.5, 32)`, and
@@ -654,15 +656,17 @@ lab.predict("06.7", choice)
 # %% [markdown]
 # ### 06.7 How patient must a client be?
 #
-# 1. `moment = await hang_up()`. Wait a minute of AWS: `time.sleep(MINUTE)`. Look: `diary("ferry-1")`. Then
+# 1. It has to sleep first: `until_asleep("ferry-1")`. (Have you left out 06.6? Before that, `tills.close()`.)
+# 2. `moment = await hang_up()`. Wait a minute of AWS: `time.sleep(MINUTE)`. Look: `diary("ferry-1")`. Then
 #    `knock()`.
-# 2. `timeout`: of the four `SETTINGS` (seconds, on AWS), the smallest with which the **first** attempt gets through on
+# 3. `timeout`: of the four `SETTINGS` (seconds, on AWS), the smallest with which the **first** attempt gets through on
 #    a Monday, after a weekend without passengers.
 
 # %% exercise="06.7"
 SETTINGS = (5, 10, 20, 60)
 moment = timeout = ...
 ### BEGIN SOLUTION
+until_asleep("ferry-1")
 moment = await hang_up()
 time.sleep(MINUTE)
 diary("ferry-1")
@@ -686,8 +690,8 @@ lab.check("06.7")
 DAYS = {  # from which hour on, how many ACUs; until hour 24
     "office": [(0, 0.5), (8, 8), (17, 0.5)],
     "night batch": [(0, 0.5), (2, 8), (4, 0.5)],
-    "even, small": [(0, 2)],
-    "even, larger": [(0, 2.5)],
+    "always 2": [(0, 2)],
+    "always 2.5": [(0, 2.5)],
     "sleeps": [(0, 0), (10, 8), (16, 0)],
     "ferry": [(0, 0.5), (6, 2), (7, 6), (7.5, 1), (12, 6), (13, 1), (18, 0.5)],
 }
@@ -759,7 +763,8 @@ for name in FLEET if written and began is not ... else ():
     print(f"{name}: {area:.2f} ACU-hours in 10 minutes, {12 * area:.1f} cents")
 
 # %% [markdown]
-# And all of this cluster's life. Which line will be the largest?
+# And all of this cluster's life, in **lab hours**: hours of AWS, as the lab's clock passes them. Which line will be the
+# largest?
 
 # %%
 lab.bill("ferry")

@@ -54,7 +54,7 @@ cloudwatch = boto3.client("cloudwatch")
 lab.clock(60)
 
 # %%
-MINUTE = max(1, 12 * lab.dns_ttl())  # a DNS answer lives for 5 seconds [3.16]
+MINUTE = max(1, lab.minute())  # that of an alarm takes a second at least
 print(f"A minute of the alarms takes {MINUTE:.1f} s.")
 
 
@@ -161,7 +161,7 @@ def watch(number, minutes=20):
     changed = [after[0] for before, after in pairwise(seen) if before[1] != after[1]]
     print(len(there), "readers; changes after", [round(at, 1) for at in changed], "minutes")
     if not calm:
-        print(f"Not {number}, or not yet. Watch once more.")
+        print(f"Not {number} after {minute:.0f} minutes: not yet, or never.")
     return round(changed[-1], 1) if changed else 0
 
 
@@ -253,7 +253,7 @@ lab.check("07.1")
 # %% [markdown]
 # ## 2 · The first by hand
 #
-# Two small readers by hand, then. For whole readers, "in proportion to the metric" means:
+# Two small readers by hand, then. How many does auto scaling want? As many as bring the average to the target:
 #
 # > wanted = readers × average ÷ target, rounded up
 #
@@ -523,7 +523,8 @@ lab.check("07.6")
 #
 # ## 7 · Night
 #
-# Everybody goes home. A colleague has "made it safe" today: the minimum is 4.
+# Everybody goes home. A colleague has "made it safe" today: the minimum is 4. The low alarm takes 15 minutes [6.10], so
+# after 12 nothing has happened yet. The cell after it watches on.
 
 # %%
 policy()
@@ -562,7 +563,8 @@ lab.predict("07.7", choice)
 # 1. `activities()` shows what was done. With `IncludeNotScaledActivities=True` it also shows what was **not** done, each
 #    with `NotScaledReasons`, a list. Put the `Code` of the newest one into `reason`.
 # 2. Set the minimum to 0, and leave the maximum.
-# 3. Watch until nothing is removed any more, and put the names of the readers that stay into `left`.
+# 3. `watch` with the number that you expect. Nothing is removed any more? Put the names of the readers that stay into
+#    `left`.
 
 # %% exercise="07.7"
 reason, left = ..., ...
