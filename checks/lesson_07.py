@@ -175,6 +175,13 @@ def check_portrait(region: RegionView, evidence: Evidence) -> Passed:
         "tag": one["TagList"][0]["Key"],
     }
     portrait = need(evidence, "portrait")
+    if isinstance(portrait, dict) and portrait != wanted and portrait | {"tag": wanted["tag"]} == wanted:
+        raise Mistake(
+            "other-tag",
+            f"`portrait` is {str(portrait)[:120]}.",
+            "The key of the tag.",
+            "Class and tier are right. `TagList` is a list of pairs: take the `Key` of its first.",
+        )
     if not isinstance(portrait, dict) or portrait != wanted:
         raise Mistake(
             "other-portrait",
