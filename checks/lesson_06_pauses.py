@@ -33,8 +33,8 @@ RESUME, DEEP_RESUME = 15, 30
 DAYS: dict[str, tuple[tuple[float, float], ...]] = {
     "office": ((0, 0.5), (8, 8), (17, 0.5)),
     "night batch": ((0, 0.5), (2, 8), (4, 0.5)),
-    "even, small": ((0, 2),),
-    "even, larger": ((0, 2.5),),
+    "small": ((0, 2),),
+    "larger": ((0, 2.5),),
     "sleeps": ((0, 0), (10, 8), (16, 0)),
     "ferry": ((0, 0.5), (6, 2), (7, 6), (7.5, 1), (12, 6), (13, 1), (18, 0.5)),
 }
@@ -100,6 +100,9 @@ def check_awake(region: RegionView, evidence: Evidence) -> Passed:
         )
     if wait != DEFAULT_PAUSE:
         raise Mistake("other-wait", f"It pauses after {wait} seconds.", f"After {DEFAULT_PAUSE} seconds.")
+    culprit = str(need(evidence, "culprit")).strip().lower()
+    if culprit != CULPRIT:
+        raise Mistake("other-program", f"`culprit` is {culprit}.", "Who kept it awake.")
     if not sleeps(region, WRITER):
         found = rows(
             region,
@@ -115,9 +118,6 @@ def check_awake(region: RegionView, evidence: Evidence) -> Passed:
             "It is paused.",
             'It takes 300 seconds of AWS without a connection. `until_asleep("ferry-1")` waits for it.',
         )
-    culprit = str(need(evidence, "culprit")).strip().lower()
-    if culprit != CULPRIT:
-        raise Mistake("other-program", f"`culprit` is {culprit}.", "Who kept it awake.")
     return Passed(f"Without the connection of the {CULPRIT}, `{WRITER}` is paused.")
 
 

@@ -100,8 +100,9 @@ lab.predict("06.1", choice)
 # %% [markdown]
 # ### 06.1 Choose a range
 #
-# 1. Try that range, under the name `ferry`, and read what comes. (Was it made after all, delete it:
-#    `rds.delete_db_cluster(DBClusterIdentifier="ferry", SkipFinalSnapshot=True)`.)
+# 1. Try that range, under the name `ferry`, and read what comes. (Was a wrong one made, delete it:
+#    `rds.delete_db_cluster(DBClusterIdentifier="ferry", SkipFinalSnapshot=True)`, and wait until it is gone:
+#    `rds.get_waiter("db_cluster_deleted").wait(DBClusterIdentifier="ferry")`.)
 # 2. Make the cluster `ferry` so that it **never pauses**, is **as small as it can be** when nobody asks, and can grow to
 #    **32 GiB** of memory.
 
@@ -242,7 +243,7 @@ def show(began, *names):
 
 
 # %% [markdown]
-# **Predict.** The instance has 0.5 ACUs, the least. Now load comes that needs 10. When are they there?
+# **Predict.** The instance has 0.5 ACUs, the least. Now load comes that needs several. When are they there?
 #
 # - **a** within a second, while the queries run
 # - **b** in steps of 0.5, over minutes: that is the price of a low minimum
@@ -637,7 +638,7 @@ async def hang_up():
 
 
 # %% [markdown]
-# **Predict.** The client gives up after 10 seconds, and nobody else knocks. A minute later, is the cluster awake?
+# **Predict.** The client gives up after 10 seconds, and nobody else knocks. Two minutes later, is the cluster awake?
 #
 # - **a** no: nobody waits any more, the resume is called off
 # - **b** yes
@@ -653,8 +654,8 @@ lab.predict("06.7", choice)
 # %% [markdown]
 # ### 06.7 How patient must a client be?
 #
-# 1. `moment = await hang_up()`. Wait a minute of AWS: `time.sleep(MINUTE)`. Look: `diary("ferry-1")`. Then
-#    `knock()`.
+# 1. `moment = await hang_up()`. Wait two minutes of AWS: `time.sleep(2 * MINUTE)`. Look:
+#    `diary("ferry-1")`. Then `knock()`.
 # 2. `timeout`: of the four `SETTINGS` (seconds, on AWS), the smallest with which the **first** attempt gets through on
 #    a Monday, after a weekend without passengers.
 
@@ -663,7 +664,7 @@ SETTINGS = (5, 10, 20, 60)
 moment = timeout = ...
 ### BEGIN SOLUTION
 moment = await hang_up()
-time.sleep(MINUTE)
+time.sleep(2 * MINUTE)
 diary("ferry-1")
 knock()
 timeout = 60
@@ -685,8 +686,8 @@ lab.check("06.7")
 DAYS = {  # from which hour on, how many ACUs; until hour 24
     "office": [(0, 0.5), (8, 8), (17, 0.5)],
     "night batch": [(0, 0.5), (2, 8), (4, 0.5)],
-    "even, small": [(0, 2)],
-    "even, larger": [(0, 2.5)],
+    "small": [(0, 2)],
+    "larger": [(0, 2.5)],
     "sleeps": [(0, 0), (10, 8), (16, 0)],
     "ferry": [(0, 0.5), (6, 2), (7, 6), (7.5, 1), (12, 6), (13, 1), (18, 0.5)],
 }
@@ -748,13 +749,13 @@ lab.check("06.8")
 # Now your function on what you have measured: the rush of 06.4.
 
 # %%
-TENTH = 10 / 60  # of an hour
+TEN_MINUTES = 10 / 60  # in hours
 for name in FLEET if written and began is not ... else ():
     points = [(at / MINUTE, acus) for at, acus in curve(name, began, "Average")]
     # A point is about the minute before it.
     pairs = [(before, acus) for (before, _), (_, acus) in pairwise(points)]
     steps = [(before / 60, acus) for before, acus in pairs if before < 10]
-    area = acu_hours(steps, end=TENTH) if steps else 0
+    area = acu_hours(steps, end=TEN_MINUTES) if steps else 0
     print(f"{name}: {area:.2f} ACU-hours in 10 minutes, {12 * area:.1f} cents")
 
 # %% [markdown]
