@@ -20,8 +20,8 @@ RUSH = [
 
 CONNECTIONS = [
     "Look at the table: which maximum is the first with 4,500 or more? Then see what `limit()` makes of it.",
-    "With a minimum of 0 or 0.5 it stays at 2,000. The next step of half an ACU is 1. And nothing changes "
-    "without a reboot.",
+    "With a minimum of 0 or 0.5 it stays at 2,000. A step of the range is half an ACU: which one comes "
+    "next? And nothing changes without a reboot.",
     "Nearly all of it:\ngive(1, ...)\nreboot()",
 ]
 
@@ -59,7 +59,7 @@ TIMEOUT = [
     "Nearly all of it:\n"
     'until_asleep("ferry-1")\n'
     "moment = await hang_up()\n"
-    "time.sleep(MINUTE)\n"
+    "time.sleep(2 * MINUTE)\n"
     'diary("ferry-1")\n'
     "knock()\n"
     "timeout = ...  # the first of SETTINGS above 30",

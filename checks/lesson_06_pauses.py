@@ -101,6 +101,9 @@ def check_awake(region: RegionView, evidence: Evidence) -> Passed:
         )
     if wait != DEFAULT_PAUSE:
         raise Mistake("other-wait", f"It pauses after {wait} seconds.", f"After {DEFAULT_PAUSE} seconds.")
+    culprit = str(need(evidence, "culprit")).strip().lower()
+    if culprit != CULPRIT:
+        raise Mistake("other-program", f"`culprit` is {culprit}.", "Who kept it awake.")
     if not sleeps(region, WRITER):
         found = rows(
             region,
@@ -116,9 +119,6 @@ def check_awake(region: RegionView, evidence: Evidence) -> Passed:
             "It is paused.",
             'It takes 300 seconds of AWS without a connection. `until_asleep("ferry-1")` waits for it.',
         )
-    culprit = str(need(evidence, "culprit")).strip().lower()
-    if culprit != CULPRIT:
-        raise Mistake("other-program", f"`culprit` is {culprit}.", "Who kept it awake.")
     return Passed(f"Without the connection of the {CULPRIT}, `{WRITER}` is paused.")
 
 

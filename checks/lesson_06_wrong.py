@@ -67,7 +67,7 @@ CONNECTIONS = {
     ),
     "capped": Wrong(
         "give(0.5, 32)\n",
-        "With a minimum of 0.5 there are never more than 2,000, also after a reboot. Give it a larger minimum.",
+        "With a minimum of 0 or 0.5 there are never more than 2,000, also after a reboot. Give it a larger minimum.",
     ),
     "not-rebooted": Wrong(
         "give(1, 32)\n",

@@ -62,6 +62,13 @@ def check_renewal(region: RegionView, _evidence: Evidence) -> Passed:
         raise Mistake("at-the-writer", seen, "Passengers on readers only.")
     if sum(count.values()) < LOAD:
         raise Mistake("fewer", seen, f"{LOAD} passengers.")
+    if not all(count.values()) and any(count[name] for name in own(readers)):
+        raise Mistake(
+            "one-is-empty",
+            seen,
+            "A passenger on each reader.",
+            "Some have come to a new reader. Go on: renew until no reader has 0.",
+        )
     if not all(count.values()):
         raise Mistake("still-there", seen, "A passenger on each reader, also on the new ones.")
     return Passed(seen)
@@ -129,6 +136,13 @@ def check_night(region: RegionView, evidence: Evidence) -> Passed:
         )
     target = the_target(region)
     reason = str(need(evidence, "reason"))
+    if REASON in reason and reason != REASON:
+        raise Mistake(
+            "more-than-the-code",
+            f"`reason` is {reason[:80]}.",
+            "The code alone.",
+            "The code is in it. `NotScaledReasons` is a list of dictionaries: take `Code` of its first.",
+        )
     if reason != REASON:
         raise Mistake(
             "other-reason", f"`reason` is {reason[:80]}.", "The code that the newest activity gives."

@@ -640,7 +640,7 @@ async def hang_up():
 
 
 # %% [markdown]
-# **Predict.** The client gives up after 10 seconds, and nobody else knocks. A minute later, is the cluster awake?
+# **Predict.** The client gives up after 10 seconds, and nobody else knocks. Two minutes later, is the cluster awake?
 #
 # - **a** no: nobody waits any more, the resume is called off
 # - **b** yes
@@ -657,7 +657,7 @@ lab.predict("06.7", choice)
 # ### 06.7 How patient must a client be?
 #
 # 1. It has to sleep first: `until_asleep("ferry-1")`. (Have you left out 06.6? Before that, `tills.close()`.)
-# 2. `moment = await hang_up()`. Wait a minute of AWS: `time.sleep(MINUTE)`. Look: `diary("ferry-1")`. Then
+# 2. `moment = await hang_up()`. Wait two minutes of AWS: `time.sleep(2 * MINUTE)`. Look: `diary("ferry-1")`. Then
 #    `knock()`.
 # 3. `timeout`: of the four `SETTINGS` (seconds, on AWS), the smallest with which the **first** attempt gets through on
 #    a Monday, after a weekend without passengers.
@@ -668,7 +668,7 @@ moment = timeout = ...
 ### BEGIN SOLUTION
 until_asleep("ferry-1")
 moment = await hang_up()
-time.sleep(MINUTE)
+time.sleep(2 * MINUTE)
 diary("ferry-1")
 knock()
 timeout = 60
@@ -753,13 +753,13 @@ lab.check("06.8")
 # Now your function on what you have measured: the rush of 06.4.
 
 # %%
-TENTH = 10 / 60  # of an hour
+TEN_MINUTES = 10 / 60  # in hours
 for name in FLEET if written and began is not ... else ():
     points = [(at / MINUTE, acus) for at, acus in curve(name, began, "Average")]
     # A point is about the minute before it.
     pairs = [(before, acus) for (before, _), (_, acus) in pairwise(points)]
     steps = [(before / 60, acus) for before, acus in pairs if before < 10]
-    area = acu_hours(steps, end=TENTH) if steps else 0
+    area = acu_hours(steps, end=TEN_MINUTES) if steps else 0
     print(f"{name}: {area:.2f} ACU-hours in 10 minutes, {12 * area:.1f} cents")
 
 # %% [markdown]
