@@ -45,7 +45,7 @@ _NO_SECOND = "mend()\nsecond.look(10)\n" + _psql("delete from measurements where
 ONE_MORE = {
     "four-were-left": Wrong(
         _SECOND + _KILL + _READ + _BACK,
-        "Four are a write quorum, so it was confirmed at once. Is the AZ still out? Kill `a2` first, and send "
+        "Four are a write quorum: it needs no node more. Begin anew: `mend()`, take the AZ out, kill `a2`, and send "
         "measurement 2 again.",
         _NO_SECOND,
     ),

@@ -35,7 +35,7 @@ LOG = [
 ]
 
 SETTINGS = [
-    "Two of the three settings are missing, and the third is too large.",
+    "Of the four settings two are missing, one is too large, and `hosts` lacks a name.",
     "Write them into the dictionary; psycopg gets what `connect` does not use itself.",
     "Nearly all of it:\n"
     'settings = {"hosts": [WRITER, READER], "remember": 0,\n'

@@ -196,7 +196,8 @@ lab.predict("04.2", choice)
 # 1. Kill `a2`: `lab.fault` as before, of the kind `"storage-node"`.
 # 2. Send measurement 2, and look at it: `second = Commit(2)`.
 # 3. While it waits, read measurement 1 through `$WRITER` and through `$READER`: the statement is in `$READ`.
-# 4. Bring back **one** storage node, and no more (a last argument `"undo"`). Look at measurement 2 again.
+# 4. Bring back **one** storage node, and no more (a last argument `"undo"`). Look at measurement 2 again, until it
+#    is confirmed: `second.look(10)`.
 
 # %% exercise="04.2"
 ### BEGIN SOLUTION
@@ -330,7 +331,7 @@ lab.check("04.3")
 # six of these the writer computes the **PGCL** (protection group complete LSN): as far as at least four have come
 # [2.23].
 #
-# Next, three nodes are paused, one after the other, with a measurement after each.
+# Next, three nodes are paused in turn, with a measurement after each.
 
 # %%
 for number, node in ((11, "c1"), (12, "c2"), (13, "b1")):
@@ -399,10 +400,9 @@ waiting.look()
 # %% [markdown]
 # ## 5 · Many groups, one volume
 #
-# A volume is cut into segments of 10 GB. The six copies of a segment are a **protection group**, and a large volume
-# has thousands of them [1.6]. Each record goes to one group only, and each group has a PGCL of its own. Then the
-# writer asks: up to where is the *whole* log complete? That is the **VCL** (volume complete
-# LSN) [2.24].
+# A volume is cut into segments of 10 GB. The six copies of one are a **protection group**; a large volume
+# has thousands [1.6]. Each record goes to one group only, and each group has a PGCL of its own. Then the
+# writer asks: up to where is the *whole* log complete? That is the **VCL**, Volume Complete LSN [2.24].
 #
 # | record | 101 | 102 | 103 | 104 | 105 | 106 |
 # |---|---|---|---|---|---|---|
@@ -427,14 +427,14 @@ lab.predict("04.5", choice)
 # %% [markdown]
 # ### 04.5 Find two mistakes
 #
-# A colleague has written both rules down, as many notes on the web have them. Both are wrong.
+# A colleague has written two functions, `vcl` and `vdl`. Both are wrong. Right is:
 #
 # - VCL: the highest LSN such that it **and every record below** is covered by the PGCL of its own group [2.24].
-# - VDL (volume durable LSN): the highest **CPL** that is not above the VCL. A CPL (consistency point LSN) is a record
-#   after which a recovery may cut the log [2.26] [2.28].
+# - **VDL**, Volume Durable LSN: the highest CPL that is not above the VCL [2.28]. A **CPL**, Consistency Point LSN,
+#   is a record after which a recovery may cut the log [2.26].
 #
-# Mend them. `issued` are the records in order, as (LSN, group), `pgcls` has the PGCL of each group, and `complete` is
-# the VCL. Where there is no such CPL, the VDL is 0.
+# Mend the functions. `issued` are the records in order, as (LSN, group), `pgcls` has each group's PGCL, and
+# `complete` is the VCL. Where there is no such CPL, the VDL is 0.
 
 # %%
 CASES = [  # the records above; a group without work; a group that is far behind
@@ -755,8 +755,9 @@ def used():
     return round(points[-1][1] / 1e6, 1) if points else None
 
 
-os.environ["LOAD"] = """create table history as
-  select n, repeat('x', 980) as text from generate_series(1, 17500) n"""
+os.environ["LOAD"] = """
+  create table if not exists history (n integer, at timestamptz, text text);
+  insert into history select n, now(), repeat('x', 970) from generate_series(1, 17500) n"""
 
 # %% [markdown]
 # ### 04.9 Ask CloudWatch
