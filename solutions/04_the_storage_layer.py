@@ -193,10 +193,12 @@ lab.predict("04.2", choice)
 # %% [markdown]
 # ### 04.2 Break it, and repair it with one call
 #
-# 1. Kill `a2`: `lab.fault` as before, of the kind `"storage-node"`.
+# 1. Kill `a2`: `lab.fault` as before, of the kind `"storage-node"`. (Does a cluster of another lesson still run? Then
+#    add `cluster="weather"`, here and below.)
 # 2. Send measurement 2, and look at it: `second = Commit(2)`.
 # 3. While it waits, read measurement 1 through `$WRITER` and through `$READER`: the statement is in `$READ`.
-# 4. Bring back **one** storage node, and no more (a last argument `"undo"`). Look at measurement 2 again.
+# 4. Bring back **one** storage node, and no more (a third argument `"undo"`); `print` what
+#    `lab.fault` answers. Look at measurement 2 again.
 
 # %% exercise="04.2"
 ### BEGIN SOLUTION
@@ -241,9 +243,9 @@ def slow(node):
 
     def hobble():
         while not done.is_set():
-            lab.fault("storage-node", node, "pause")
+            lab.fault("storage-node", node, "pause", "weather")
             done.wait(0.5)
-            lab.fault("storage-node", node, "undo")
+            lab.fault("storage-node", node, "undo", "weather")
             time.sleep(0.05)
 
     thread = Thread(target=hobble)
@@ -291,8 +293,8 @@ lab.predict("04.3", choice)
 # ### 04.3 Three runs
 #
 # 1. `well = pace("well")`, with all six nodes.
-# 2. `one_slow`, with `b1` slow: the same, under `with slow("b1"):`.
-# 3. `no_spare`, with `b1` slow **and** `c1` and `c2` hanging all the time: `lab.fault` with a third argument,
+# 2. `one_slow`, with `b1` slow: the same with this name, under `with slow("b1"):`.
+# 3. `no_spare`, also under `with slow("b1"):`, and `c1` and `c2` hang all the time: `lab.fault` with a third argument,
 #    `"pause"`, for each of them, before the run. Now `b1` is one of only four.
 # 4. `mend()`. The last lines of the cell draw what you have measured.
 
@@ -326,14 +328,14 @@ lab.check("04.3")
 # ## 4 · How far has each come?
 #
 # Each log record has a number, the **LSN**; the one writer hands them out in order [2.20]. Each node tells with every
-# answer up to where it has the log without a gap: its **SCL** [2.22]. From six of these the writer computes the
-# **PGCL**, up to which the commits are safe [2.23].
+# answer up to where it has the log without a gap: its **SCL** (segment complete LSN) [2.22]. From six of these the
+# writer computes the **PGCL** (protection group complete LSN), up to which the commits are safe [2.23].
 #
 # Next, three nodes are paused, one after the other, with a measurement after each.
 
 # %%
 for number, node in ((11, "c1"), (12, "c2"), (13, "b1")):
-    print(lab.fault("storage-node", node, "pause"))
+    print(lab.fault("storage-node", node, "pause", "weather"))
     waiting = Commit(number)
     waiting.look(1)
 os.environ["NODES"] = """select storage_node, state, (scl - '0/0')::bigint as scl
@@ -400,7 +402,7 @@ waiting.look()
 #
 # A volume is cut into segments of 10 GB. The six copies of a segment are a **protection group**, and a large volume
 # has thousands of them [1.6]. Each record goes to one group only, and each group has a PGCL of its own. Then the
-# writer asks: up to where is the *whole* log complete? That is the **VCL** [2.24].
+# writer asks: up to where is the *whole* log complete? That is the **VCL** (volume complete LSN) [2.24].
 #
 # | record | 101 | 102 | 103 | 104 | 105 | 106 |
 # |---|---|---|---|---|---|---|
@@ -428,8 +430,8 @@ lab.predict("04.5", choice)
 # A colleague has written both rules down, as many notes on the web have them. Both are wrong.
 #
 # - VCL: the highest LSN such that it **and every record below** is covered by the PGCL of its own group [2.24].
-# - VDL: the highest **CPL** that is not above the VCL. A CPL is a record after which a
-#   recovery may cut the log [2.26] [2.28].
+# - VDL (volume durable LSN): the highest **CPL** (consistency point LSN) that is not above the VCL. A CPL is a
+#   record after which a recovery may cut the log [2.26] [2.28].
 #
 # Mend them. `issued` are the records in order, as (LSN, group), `pgcls` has the PGCL of each group, and `complete` is
 # the VCL. Where there is no such CPL, the VDL is 0.
@@ -753,14 +755,14 @@ def used():
     return round(points[-1][1] / 1e6, 1) if points else None
 
 
-os.environ["LOAD"] = """create table history as
-  select n, repeat('x', 980) as text from generate_series(1, 17500) n"""
+os.environ["LOAD"] = """create table if not exists history (n integer, text text);
+  insert into history select n, repeat('x', 980) from generate_series(1, 17500) n"""
 
 # %% [markdown]
 # ### 04.9 Ask CloudWatch
 #
 # 1. Keep what CloudWatch says in `before`: `used()`.
-# 2. Load: `psql -h "$WRITER" -c "$LOAD"`.
+# 2. Load: `psql -h "$WRITER" -c "$LOAD"`. Each time it loads 20 MB more, so you may run your cell again.
 # 3. The metric comes once a minute (here every few seconds). Wait until it has grown; keep it in `after`.
 # 4. Put the price of **100 GB** for a month into `dollars`. A GB and month is $0.10 (us-east-1, 2026-07) [8.1].
 
