@@ -102,7 +102,7 @@ def check_one_more(region: RegionView, _evidence: Evidence) -> Passed:
     if sent is None:
         raise Mistake(
             "still-waits",
-            f"These storage nodes are down: {names(found[-1].down)}. Nothing is confirmed.",
+            f"These storage nodes are down: {names(found[-1].down)}. Measurement 2 is not confirmed.",
             "Measurement 2 is confirmed in the end.",
         )
     there = AURORA.copies - len(_at(found, sent).down)

@@ -84,7 +84,8 @@ SLOW = {
     ),
     "nothing-slow": Wrong(
         _WELL + 'one_slow = pace("one_slow", 1)\n' + _TWO + _THIN + "mend()\n",
-        'Two runs with six good nodes tell nothing about slow ones. Put the second under `with slow("b1"):`, indented.',
+        "In that run `b1` answered like the others, so it tells nothing about a slow node. Put that run under "
+        '`with slow("b1"):`, indented.',
         _NO_RUNS,
     ),
     "still-a-spare": Wrong(

@@ -193,7 +193,8 @@ lab.predict("04.2", choice)
 # %% [markdown]
 # ### 04.2 Break it, and repair it with one call
 #
-# 1. Kill `a2`: `lab.fault` as before, of the kind `"storage-node"`.
+# 1. Kill `a2`: `lab.fault` as before, of the kind `"storage-node"`. (Does a cluster of another lesson still run? Then
+#    add `cluster="weather"`, here and below.)
 # 2. Send measurement 2, and look at it: `second = Commit(2)`.
 # 3. While it waits, read measurement 1 through `$WRITER` and through `$READER`: the statement is in `$READ`.
 # 4. Bring back **one** storage node, and no more (a last argument `"undo"`). Look at measurement 2 again, until it
@@ -242,9 +243,9 @@ def slow(node):
 
     def hobble():
         while not done.is_set():
-            lab.fault("storage-node", node, "pause")
+            lab.fault("storage-node", node, "pause", "weather")
             done.wait(0.5)
-            lab.fault("storage-node", node, "undo")
+            lab.fault("storage-node", node, "undo", "weather")
             time.sleep(0.05)
 
     thread = Thread(target=hobble)
@@ -292,8 +293,8 @@ lab.predict("04.3", choice)
 # ### 04.3 Three runs
 #
 # 1. `well = pace("well")`, with all six nodes.
-# 2. `one_slow`, with `b1` slow: the same, under `with slow("b1"):`.
-# 3. `no_spare`, with `b1` slow **and** `c1` and `c2` hanging all the time: `lab.fault` with a third argument,
+# 2. `one_slow`, with `b1` slow: the same with this name, under `with slow("b1"):`.
+# 3. `no_spare`, also under `with slow("b1"):`, and `c1` and `c2` hang all the time: `lab.fault` with a third argument,
 #    `"pause"`, for each of them, before the run. Now `b1` is one of only four.
 # 4. `mend()`. The last lines of the cell draw what you have measured.
 
@@ -335,7 +336,7 @@ lab.check("04.3")
 
 # %%
 for number, node in ((11, "c1"), (12, "c2"), (13, "b1")):
-    print(lab.fault("storage-node", node, "pause"))
+    print(lab.fault("storage-node", node, "pause", "weather"))
     waiting = Commit(number)
     waiting.look(1)
 os.environ["NODES"] = """select storage_node, state, (scl - '0/0')::bigint as scl
@@ -765,7 +766,7 @@ os.environ["LOAD"] = """
 # CloudWatch is AWS's service for metrics.
 #
 # 1. Keep what CloudWatch says in `before`: `used()`.
-# 2. Load: `psql -h "$WRITER" -c "$LOAD"`.
+# 2. Load: `psql -h "$WRITER" -c "$LOAD"`. Each time it loads 20 MB more, so you may run your cell again.
 # 3. The metric comes late (here every few seconds). Wait until it has grown; keep it in `after`.
 # 4. Put the price of **100 GB** for a month into `dollars`. A GB and month is $0.10 (us-east-1, 2026-07) [8.1].
 

@@ -612,7 +612,7 @@ WAITS = """select
 
 def stop_nodes(action="pause"):
     for node in STOPPED:
-        lab.fault("storage-node", node, action)
+        lab.fault("storage-node", node, action, "toll")
 
 
 def until_it_waits(pid):
@@ -620,6 +620,7 @@ def until_it_waits(pid):
         if ask(WAITS, pid) == [(True,)]:
             return
         time.sleep(0.05)
+    print("The commit does not wait: do three storage nodes hang?")
 
 
 # %%

@@ -200,4 +200,4 @@ def _cluster(region: Region, name: object) -> Document:
     names = ", ".join(item["DBClusterIdentifier"] for item in there) or "none"
     if name is not None:
         raise FaultError(f"There is no cluster {name!r}. There are: {names}.")
-    raise FaultError(f"Say which cluster you mean (--cluster). There are: {names}.")
+    raise FaultError(f"Say which cluster you mean (--cluster; in Python cluster=...). There are: {names}.")
