@@ -189,7 +189,8 @@ DRIVER = {
     ),
     "car-lost": Wrong(
         _drive("        session.cursor().execute(NORTH)"),
-        "The gate is known again. But the statement that met the error was not carried out: send it once more.",
+        "The statement that met the error was not carried out: send it once more. Before that, tell the new "
+        "session its gate.",
         _NO_CARS,
     ),
     "stopped": Wrong(
@@ -243,7 +244,8 @@ _NO_DAY = 'settle()\nask("drop table if exists ledger, opened")\n'
 RETRY = {
     "no-constraint": Wrong(
         _day("key uuid, customer text, cents integer", _ONE_KEY),
-        "The key is sent, and nothing looks at it: without a primary key, or `unique`, there is never a conflict.",
+        "The table tells no payment from another: without a key that is `primary key`, or `unique`, there is never a "
+        "conflict.",
         _NO_DAY,
     ),
     "another-key": Wrong(
