@@ -136,7 +136,7 @@ def check_writes(region: RegionView, evidence: Evidence) -> Passed:
     for way, writes in (("single", single), ("batch", batch)):
         right = writes * MONTH_SECONDS * io_price()
         seen = f"`month[{way!r}]` is {dollars(month[way])}."
-        expected = f"{writes:g} writes a second, for 730 hours, at {dollars(io_price() * MILLION)} a million."
+        expected = f"{writes:g} writes a second, for 730 hours, at ${io_price() * MILLION:.2f} a million."
         if near(month[way], writes * io_price()):
             raise Mistake("one-second", seen, expected)
         if near(month[way], right * MILLION):
@@ -262,7 +262,8 @@ def check_shrink(region: RegionView, _evidence: Evidence) -> Passed:
     """
     ((delivered, kept, size, vacuums),) = rows(region, query)
     seen = (
-        f"`parcel` has {kept} of the {UNDELIVERED} parcels, {delivered} delivered ones, {size / 1e6:.1f} MB."
+        f"`parcel` has {kept} of the {UNDELIVERED} of the load that must stay, {delivered} delivered ones, "
+        f"{size / 1e6:.1f} MB."
     )
     expected = (
         f"The {UNDELIVERED} that are not delivered, all later ones, and less than {SMALL_BYTES / 1e6:g} MB."

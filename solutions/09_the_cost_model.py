@@ -86,7 +86,8 @@ add("parcels-2", "db.r6g.large")
 # | storage, I/O-Optimized | 0.225 | GB-month | [8.2] |
 # | I/O, I/O-Optimized | 0 | | [8.4] |
 #
-# A month has 730 hours.
+# Standard and I/O-Optimized are two ways to be billed: section 7 compares them, and until then all here is Standard.
+# A GB-month is one GB, kept for a month. A month has 730 hours.
 
 # %%
 MONTH = 730  # hours
@@ -167,7 +168,7 @@ def billed(*statements):
         session.execute("select pg_stat_force_next_flush()")
         after = session.execute(METERS).fetchone()
     reads, writes, size = (new - old for new, old in zip(after, before, strict=True))
-    return reads, max(writes, -(-size // 4096))
+    return reads, max(writes, -(-size // 4096))  # units of 4 KB, rounded up
 
 
 made = billed("create table scan (way text, parcel integer)")
@@ -274,7 +275,7 @@ for _ in range(3):
 # ### 09.3 Mend it
 #
 # 1. `before`: the page reads of `ASK` as it is.
-# 2. Give the query what it lacks.
+# 2. Give the query what it lacks, by the name `parcel_address`.
 # 3. `after`: its page reads now. (Run it twice, and take the second.)
 # 4. `saved`: dollars a month, if this is asked **10 times a second**.
 
@@ -293,7 +294,7 @@ print(before, "→", after, "page reads; saved:", saved, "dollars a month")
 lab.check("09.3")
 
 # %% [markdown]
-# A table of 25 MB, one missing index. Elsewhere, a vendor's blog says, one call looked at 287,431 buffers [8.52];
+# A table of 23 MB, one missing index. Elsewhere, a vendor's blog says, one call looked at 287,431 buffers [8.52];
 # and about 9,700 billed I/Os a second made a line of $5,104 a month, for I/O alone (2026-07) [8.50].
 #
 # No slow-query log shows this line. The metric is `VolumeReadIOPs`: billed reads of the whole volume, in 5 minutes. The
@@ -439,12 +440,13 @@ def quantities():
 
 
 used = quantities()
-print(*(f"{value:14,.6f}  {name}" for name, value in used.items()), sep="\n")
+for name, value in used.items():
+    print(f"{value:14,}" if isinstance(value, int) else f"{value:14.6f}", name)
 
 # %% [markdown]
 # `volume` is in GB-months, the instance classes are in hours, the I/Os are counted one by one.
 #
-# **Predict.** Thousands of I/Os, a few minutes of two instances. Which is the largest part of the bill?
+# **Predict.** Thousands of I/Os, and the instance hours above. Which is the largest part of the bill?
 #
 # - **a** instances
 # - **b** storage
@@ -505,7 +507,8 @@ plt.show()
 #
 # AWS says: when I/O is 25 % of your bill or more [8.37].
 #
-# **Predict.** One small instance, 10 TB of data. At the crossing, I/O is which share of the Standard bill?
+# **Predict.** One small instance, 10 TB of data. At the crossing, where both cost the
+# same, I/O is which share of the Standard bill?
 #
 # - **a** 25 %: that is the rule
 # - **b** less
