@@ -50,5 +50,5 @@ def test_a_failover_is_followed_on_the_map_while_a_cell_runs(page: Page) -> None
     # In the file there is only the picture: the widget ends with its kernel.
     page.keyboard.press("Control+s")
     stored = "async () => (await (await fetch('/api/contents/05_hands_on_psql.ipynb')).json()).content"
-    page.wait_for_function(f"async () => JSON.stringify(await ({stored})()).includes('cluster map:')")
+    page.wait_for_function(f"async () => JSON.stringify(await ({stored})() ?? '').includes('cluster map:')")
     assert "widget-view" not in page.evaluate(f"async () => JSON.stringify(await ({stored})())")

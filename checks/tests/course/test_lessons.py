@@ -144,7 +144,7 @@ def test_grading_that_takes_too_long_leaves_nothing_running(
     with pytest.raises(GradeError, match=r"(?s)not done after.*session starts"):
         grade(SOLVED[LONGEST], prove=True, runtime="embedded", scale=SCALE, seconds=20.0)
     # The kernel ends by itself when it finds its parent gone.
-    eventually(lambda: not _running(str(tmp_path)), "no process of the grading runs", seconds=60)
+    eventually(lambda: not _running(str(tmp_path)), "no process of the grading runs", seconds=120)
 
 
 def _running(folder: str) -> list[list[str]]:
