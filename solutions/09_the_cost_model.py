@@ -305,7 +305,7 @@ lab.check("09.3")
 # If one missing index costs so much, why not index everything? A colleague has done that, "to be safe".
 
 # %%
-EXTRA = "create index parcel_note on parcel (note)"
+EXTRA = "create index if not exists parcel_note on parcel (note)"
 billed("create index if not exists parcel_address on parcel (address)", EXTRA)
 WORKDAY = [ASK] * 5 + [f"select note from parcel where id = {n}" for n in range(1, 30)]
 billed(*WORKDAY)
