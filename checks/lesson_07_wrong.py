@@ -126,6 +126,16 @@ ALARMS = {
     ),
 }
 
+_MOVED = """
+leaving = next(rider for rider in passengers if rider[1].startswith({source!r}))
+passengers.remove(leaving)
+leaving[0].close()
+name = max(name for name in readers() if name.startswith({target!r}))
+session = psycopg.connect(host=readers()[name]["Endpoint"]["Address"], autocommit=True)
+passengers.append((session, name))
+"""
+_MADE, _BY_YOU = "application-autoscaling-", "rail-"
+
 RENEWAL = {
     "still-there": Wrong(
         "print(seats())\n",
@@ -146,6 +156,12 @@ passengers.append((session, "rail-1"))
         "That connection was made to the cluster endpoint, which leads to the writer. Readers are found by the "
         "reader endpoint, as `board` does it.",
         "passengers.pop()[0].close()\nboard(8)\n",
+    ),
+    "one-is-empty": Wrong(
+        _MOVED.format(source=_BY_YOU, target=_MADE),
+        "One passenger has moved, and there are two new readers. Each of them needs at least one: go on, until no "
+        "reader has 0.",
+        _MOVED.format(source=_MADE, target=_BY_YOU),
     ),
 }
 
@@ -186,6 +202,11 @@ NIGHT = {
         'reason, left = "AlreadyAtDesiredCapacity", sorted(readers())\n',
         "That would mean that as many are wanted as there are. Fewer are wanted, and something forbids it: read "
         "the code of the newest activity that did nothing.",
+    ),
+    "more-than-the-code": Wrong(
+        "newest = activities(IncludeNotScaledActivities=True)[0]\n"
+        'reason, left = newest["NotScaledReasons"], sorted(readers())\n',
+        "The code is in it, with more beside it: take the first of the list, and of that its `Code`.",
     ),
     "deregistered": Wrong(
         'reason = "AlreadyAtMinCapacity"\n' + _UNREGISTERED + "left = sorted(readers())\n",
