@@ -9,7 +9,7 @@ what an earlier one was told. A child is asked for by one JSON object a line, wi
      "memory": BYTES}
 
 It answers with its process id, and at its end with its exit code, each on a line. A kernel ends when its connection
-does. The server ends with its standard input.
+does, a region with the server, the server with its standard input: whoever grades may be killed, and nothing stays.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,7 @@ def load() -> None:
 def serve(listener: socket.socket) -> None:
     """Fork a child for each connection, until standard input ends. In a child: does not return."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    server = os.getpid()
     while True:
         ready, _, _ = select.select([listener, sys.stdin.fileno()], [], [])
         if listener not in ready:
@@ -79,11 +81,11 @@ def serve(listener: socket.socket) -> None:
         connection, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
-            sys.exit(_child(connection))
+            sys.exit(_child(connection, server))
         connection.close()
 
 
-def _child(connection: socket.socket) -> int:
+def _child(connection: socket.socket, server: int) -> int:
     """Do what the connection asks for; the exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
@@ -101,7 +103,7 @@ def _child(connection: socket.socket) -> int:
     connection.sendall(b"%d\n" % os.getpid())
     code = 1
     try:
-        code = _keep(request, connection) if "keep" in request else _region(request)
+        code = _keep(request, connection) if "keep" in request else _region(request, server)
     finally:
         with contextlib.suppress(OSError):
             connection.sendall(b"%d\n" % code)
@@ -123,14 +125,31 @@ def _keep(request: Request, connection: socket.socket) -> int:
     return confine.keep(spec, connection.fileno(), _as_module(spec["command"]))
 
 
-def _region(request: Request) -> int:
+def _region(request: Request, server: int) -> int:
     from aurora_lab.region import daemon  # noqa: PLC0415
 
     _enter(request["environment"])
     os.chdir(request["folder"])
     if request["memory"] and os.geteuid() == 0:
         hold_in_memory(Home(Path(request["folder"])).data, request["memory"])
+    _end_with(server)
     return daemon.main(request["region"])
+
+
+def _end_with(server: int) -> None:
+    """Stop this process, cleanly, when `server` has gone: whoever would have stopped it was killed."""
+    try:
+        gone = os.pidfd_open(server)
+    except ProcessLookupError:
+        sys.exit(1)
+    except OSError:  # a kernel older than 5.3, or one that forbids it
+        return
+
+    def watch() -> None:
+        select.select([gone], [], [])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="end-with-server", daemon=True).start()
 
 
 def hold_in_memory(folder: Path, size: int) -> None:

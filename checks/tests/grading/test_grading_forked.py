@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -24,6 +25,7 @@ from aurora_lab.course.guest import Guest
 from aurora_lab.course.kernel import GradingKernel
 from aurora_lab.course.places import find_places
 from aurora_lab.course.sandbox import Job, SandboxError, choose
+from aurora_lab.runtime.processes import alive
 from local_region import eventually
 
 REAL = Path(sysconfig.get_path("scripts")) / "aws"
@@ -200,6 +202,28 @@ def test_regions_share_one_template_and_its_maker_leaves_nothing() -> None:
         (server,) = _named(str(shared.server))
     assert not server.is_running()
     assert not shared.templates.exists()
+
+
+def test_a_region_ends_with_a_grader_that_is_killed() -> None:
+    program = """
+        import signal
+        from aurora_lab.course.forked import sharing
+        from aurora_lab.course.fresh import fresh_region
+        with sharing("embedded") as shared, fresh_region(1000.0, "embedded", shared) as region:
+            print(region.info.pid, shared.templates, region.home.folder, flush=True)
+            signal.pause()
+        """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as grader:
+        assert grader.stdout is not None
+        pid, templates, home = grader.stdout.readline().split()
+        region = psutil.Process(int(pid))
+        assert alive(region)
+        grader.kill()
+    eventually(lambda: not alive(region), "the region has ended")
+    # Whoever is killed cannot clear up; the folders are small, and whoever runs this test does it.
+    for folder in (Path(templates).parent, Path(home).parent):
+        shutil.rmtree(folder)
 
 
 def _named(argument: str) -> list[psutil.Process]:
