@@ -134,6 +134,8 @@ def check_candidates(_region: RegionView, evidence: Evidence) -> Passed:
     }.items():
         if kept == _kept(left_out):
             raise Mistake(name, seen, "Those that keep all four rules.")
+    if kept in (_kept(2, _MORE[0]), _kept(3, _MORE[1])):
+        raise Mistake("more-than-enough", seen, "Those that keep all four rules.")
     raise Mistake(
         "other-candidates",
         seen,
@@ -142,15 +144,20 @@ def check_candidates(_region: RegionView, evidence: Evidence) -> Passed:
     )
 
 
-def _kept(left_out: int | None = None) -> set[tuple[int, int, int]]:
-    """The candidates that keep the rules, or all but one of them."""
-    rules: list[Callable[[int, int, int], bool]] = [
-        lambda v, vw, vr: vr + vw > v,
-        lambda v, vw, _: 2 * vw > v,
-        lambda v, vw, _: v - v // 3 >= vw,
-        lambda v, _, vr: v - v // 3 - 1 >= vr,
-    ]
-    asked = [rule for at, rule in enumerate(rules) if at != left_out]
+_Rule = Callable[[int, int, int], bool]
+_RULES: tuple[_Rule, ...] = (
+    lambda v, vw, vr: vr + vw > v,
+    lambda v, vw, _: 2 * vw > v,
+    lambda v, vw, _: v - v // 3 >= vw,
+    lambda v, _, vr: v - v // 3 - 1 >= vr,
+)
+_MORE: tuple[_Rule, ...] = (lambda v, vw, _: v - v // 3 > vw, lambda v, _, vr: v - v // 3 - 1 > vr)
+"""Rules 3 and 4, written with `>`."""
+
+
+def _kept(left_out: int | None = None, *instead: _Rule) -> set[tuple[int, int, int]]:
+    """The candidates that keep the rules, all but one of them, or another in its place."""
+    asked = [rule for at, rule in enumerate(_RULES) if at != left_out] + list(instead)
     return {each for each in CANDIDATES if all(rule(*each) for rule in asked)}
 
 

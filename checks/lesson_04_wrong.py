@@ -199,6 +199,11 @@ CANDIDATES = {
         "You have kept 2 of three: with an AZ and one more copy lost, one is left, and nobody can read. Compare "
         "`left - 1` with `vr`, rule 4.",
     ),
+    "more-than-enough": Wrong(
+        _good("vr + vw > v and vw > v / 2 and left > vw and left - 1 >= vr"),
+        "Enough is as many as are needed, and no more: four left are enough for a write of four. Rules 3 and 4 take "
+        "`>=`.",
+    ),
 }
 
 _DESTROY = """

@@ -525,13 +525,16 @@ CANDIDATES = [  # V, Vw, Vr
 ]
 
 
+def good(v, vw, vr): ...
+
+
+### BEGIN SOLUTION
 def good(v, vw, vr):
-    ### BEGIN SOLUTION
     left = v - v // 3
     return vr + vw > v and vw > v / 2 and left >= vw and left - 1 >= vr
-    ### END SOLUTION
 
 
+### END SOLUTION
 kept = [each for each in CANDIDATES if good(*each)]
 print("kept:", kept)
 

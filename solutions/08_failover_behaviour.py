@@ -748,6 +748,8 @@ def lose_an_answer():
         if any(ask(WAITS, pid) == [(True,)] for (pid,) in waiting):
             break
         time.sleep(0.05)
+    else:
+        print("No commit waits for the storage nodes. Run this cell again.")
     kill()
     stop_nodes("undo")
     taking.join()
