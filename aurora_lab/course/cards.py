@@ -16,10 +16,10 @@ NO_FORMULAS = ' class="mathjax_ignore tex2jax_ignore"'
 class Mood(Enum):
     """What a card tells at a glance: its sign and its colour (readable on light and dark)."""
 
-    PASS = ("✓", "#1a7f37")
-    FAIL = ("✗", "#c4432b")
-    NOTE = ("•", "#3867b8")
-    OPEN = ("○", "#6e7781")
+    PASS = ("✓", "#2b9348")
+    FAIL = ("✗", "#d4513a")
+    NOTE = ("•", "#4a84d8")
+    OPEN = ("○", "#8a919c")
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,7 @@ def bill_svg(bills: Sequence[Bill], compared: BreakEven | None = None) -> str:
     title = escape(", ".join(bill.title for bill in bills))
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {top:g}' width='{WIDTH}' height='{top:g}' "
-        # Between two amounts in dollars JupyterLab would see a formula.
-        f"class='mathjax_ignore' role='img' style=\"max-width:100%;height:auto;{THEME}\" "
+        f"role='img' style=\"max-width:100%;height:auto;{THEME}\" "
         f"font-family='system-ui, sans-serif'><title>Bill of {title}</title>"
         f"<rect width='{WIDTH}' height='{top:g}' rx='8' fill='{GROUND}'/>"
         f"{''.join(parts)}</svg>\n"

@@ -5,18 +5,11 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
-from html import escape
 
 from aurora_lab.view import picture, words
+from aurora_lab.view.image import image
 from aurora_lab.view.words import Status
-
-DARK = "min(1,var(--jp-shadow-base-lightness,0))"
-"""1 in a dark theme of JupyterLab, else 0: the one number among its variables that tells them apart."""
-STYLE = f"max-width:100%;filter:invert({DARK}) hue-rotate(calc(180deg*{DARK}))"
-"""An image knows nothing of the page's theme, so in a dark one it is turned dark: light and dark change places, and
-hues stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +24,7 @@ class ClusterMap:
 
     def bundle(self) -> dict[str, str]:
         """Both forms by their media type, as a notebook's output holds them."""
-        # An image in HTML and not bare SVG, which Jupyter shows only to whoever ran the cell.
-        data = base64.b64encode(self.svg.encode()).decode()
-        html = (
-            f'<img alt="cluster map: {escape(self.text)}" width="{picture.WIDTH}" style="{STYLE}" '
-            f'src="data:image/svg+xml;base64,{data}">'
-        )
+        html = image(self.svg, picture.WIDTH, f"cluster map: {self.text}")
         return {"text/plain": self.text, "text/html": html}
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
