@@ -744,9 +744,9 @@ DATED = "name = '{}'\ndate = 2026-12-01\n[cluster]\n{}\n"
 plans = [read_plan(DATED.format(name, text)).cluster for name, text in TEAMS.items()]
 bills = [bill(price_book(), usage, 0, MONTH) for usage in plans]
 
-from aurora_lab.view.bill_picture import bill_svg
+from aurora_lab.view.bill_picture import bill_image
 
-display(HTML(bill_svg(bills)))
+display(HTML(bill_image(bills)))
 
 # %% [markdown]
 # D is from one firm's report [8.57]. A, B and C are sums over what others write about [8.55] [8.56] [8.58]. B came by

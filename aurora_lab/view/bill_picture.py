@@ -11,6 +11,7 @@ from typing import Final
 from aurora_lab.models.bill import SECTIONS, Bill
 from aurora_lab.models.break_even import BreakEven
 from aurora_lab.models.money import shown
+from aurora_lab.view.image import image
 from aurora_lab.view.picture import DIM, GROUND, INK, THEME
 
 WIDTH = 760
@@ -45,6 +46,12 @@ def bill_svg(bills: Sequence[Bill], compared: BreakEven | None = None) -> str:
         f"<rect width='{WIDTH}' height='{top:g}' rx='8' fill='{GROUND}'/>"
         f"{''.join(parts)}</svg>\n"
     )
+
+
+def bill_image(bills: Sequence[Bill], compared: BreakEven | None = None) -> str:
+    """The same as HTML for a notebook. The amounts are told beside it, not by it alone."""
+    titles = ", ".join(bill.title for bill in bills)
+    return image(bill_svg(bills, compared), WIDTH, f"bill of {titles}")
 
 
 def _bars(bills: Sequence[Bill]) -> Iterator[str]:

@@ -16,8 +16,7 @@ from aurora_lab.models.price_book import PriceBook
 from aurora_lab.region import client
 from aurora_lab.region.home import DUMMY_KEY, DUMMY_SECRET, Home
 from aurora_lab.region.metered import CloudWatch, Metered, MetricSource, meter
-from aurora_lab.view.bill_picture import WIDTH, bill_svg
-from aurora_lab.view.image import image
+from aurora_lab.view.bill_picture import bill_image
 
 if TYPE_CHECKING:
     from aurora_lab.region.home import RegionInfo
@@ -45,9 +44,7 @@ class ClusterBill:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """In a notebook: the picture, and the lines below it."""
-        drawn = image(
-            bill_svg([self.bill], self.break_even), WIDTH, f"bill of {self.bill.title}; its lines follow"
-        )
+        drawn = bill_image([self.bill], self.break_even)
         # Between two amounts in dollars JupyterLab would see a formula.
         lines = f'<pre class="mathjax_ignore">{escape(repr(self))}</pre>'
         return {"text/plain": repr(self), "text/html": drawn + lines}
