@@ -233,8 +233,8 @@ lab.check("09.2")
 #
 # One page of **8 KB** that is in no cache, and has to be fetched from the volume [8.30]. What the cache has is free.
 #
-# The lab's cache has 2,048 pages (16 MB), whatever the class. That is little, and so you soon see what happens when a table
-# does not fit. This one does not:
+# The lab's cache has 2,048 pages (16 MB), whatever the class: little, so that a small table shows what a large one does
+# on AWS. How many pages has this one?
 
 # %%
 LOAD = [
@@ -446,7 +446,7 @@ for name, value in used.items():
 # %% [markdown]
 # `volume` is in GB-months, the instance classes are in hours, the I/Os are counted one by one.
 #
-# **Predict.** Thousands of I/Os, and the instance hours above. Which is the largest part of the bill?
+# **Predict.** All these I/Os, and the instance hours above. Which is the largest part of the bill?
 #
 # - **a** instances
 # - **b** storage
@@ -485,7 +485,8 @@ lab.check("09.6")
 lab.bill("parcels")
 
 # %% [markdown]
-# And what you have done to the volume, as CloudWatch saw it: the load, the index, and what was dropped.
+# And what you have done to the volume, as CloudWatch saw it, a point each lab minute: the load, the index, and what was
+# dropped. (A new volume has some 30 MB here: PostgreSQL's own tables.)
 
 # %%
 found = lab.bill("parcels")

@@ -256,7 +256,9 @@ class _Looked:
 
     def _miss(self, what: str, hours: Fraction) -> None:
         if hours > 2 * FIVE_MINUTES:
-            self.missing.append(f"{what} in {float(hours) * 60:.0f} lab minutes")
+            self.missing.append(
+                f"{what} in {float(hours) * 60:.0f} lab minutes (no instance ran then, or the region did not)"
+            )
 
 
 def _cluster_note(ledger: Mapping[str, Any], cluster: str) -> Mapping[str, Any]:
