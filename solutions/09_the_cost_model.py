@@ -233,8 +233,8 @@ lab.check("09.2")
 #
 # One page of **8 KB** that is in no cache, and has to be fetched from the volume [8.30]. What the cache has is free.
 #
-# The lab's cache has 2,048 pages (16 MB), whatever the class: little, so that a small table shows what a large one does
-# on AWS. How many pages has this one?
+# The lab's cache has 2,048 pages (16 MB), whatever the class: little, so that a small table already shows what a
+# large one does. How many pages has this one?
 
 # %%
 LOAD = [
