@@ -59,8 +59,8 @@ def start_reader(servers: Servers, spec: InstanceSpec, writer: str) -> Notes:
                 return ()
         except _WriterGoneError:
             raise
-        except NotReachableError:
-            pass  # It hangs or has just ended.
+        except NotReachableError as error:
+            _require_writer(servers, name, writer, error)  # Else it hangs, or has just ended.
         servers.kill(name)
     if layout.data(name).exists() and not layout.is_standby(name):
         _rewind(servers, name, writer)
@@ -70,13 +70,13 @@ def start_reader(servers: Servers, spec: InstanceSpec, writer: str) -> Notes:
         except _WriterGoneError:
             raise
         except ClusterError as error:
+            _require_writer(servers, name, writer, error)
             log.warning("%s It is made anew.", error)
             servers.kill(name)
         except ServerStartError as error:
             if not _port_is_free(spec.port):
                 raise
             log.warning("%s It is made anew.", error)
-        servers.discard(layout.data(name))
     _copy(servers, name, writer)
     return _start_and_stream(servers, spec, writer)
 
@@ -221,6 +221,13 @@ def _check_writer(servers: Servers, name: str, writer: str) -> None:
         raise NotTheWriterError(f"{name} cannot read from {writer}, which has not become the writer yet.")
 
 
+def _require_writer(servers: Servers, name: str, writer: str, error: ClusterError) -> None:
+    """Raise _WriterGoneError where the writer does not run: then the reader keeps what it has, and goes on."""
+    server = servers.find(writer)
+    if server is None or not server.running():
+        raise _WriterGoneError(f"The writer {writer} has died: {name} waits for the next one.") from error
+
+
 def _rewind(servers: Servers, name: str, writer: str) -> None:
     """Turn the data directory of a former writer into a standby's: undo what the new writer has not seen.
 
@@ -266,7 +273,10 @@ def _copy_template(servers: Servers, name: str, writer: str) -> bool:
 
 
 def _copy(servers: Servers, name: str, writer: str) -> None:
-    """Make a reader's data directory by a base backup of the writer. Raises ToolError."""
+    """Make a reader's data directory by a base backup of the writer. Raises ToolError.
+
+    What it had stays until the new one is whole: if the writer dies meanwhile, nobody else may have it.
+    """
     layout, runtime = servers.layout, servers.runtime
     copying = layout.new(layout.data(name))
     source = servers.primary_conninfo(name, writer)
@@ -279,7 +289,11 @@ def _copy(servers: Servers, name: str, writer: str) -> None:
     except ToolError:
         runtime.remove_tree(copying)
         raise
-    copying.rename(layout.data(name))
+    data, doomed = layout.data(name), layout.new(layout.data(name))
+    if data.exists():
+        data.rename(doomed)
+    copying.rename(data)
+    runtime.remove_tree(doomed)
 
 
 def _port_is_free(port: int) -> bool:

@@ -9,7 +9,7 @@ import psycopg
 
 from aurora_lab.region import client
 from local_databases import available, host, make, replicate, shown, status, synchronous
-from local_region import LocalRegion, eventually
+from local_region import LocalRegion, eventually, unique
 from test_region_failover import messages
 from test_region_instances import eventually_ask
 
@@ -121,3 +121,21 @@ def replicated(region: LocalRegion, replica: str) -> bool:
         return region.ask(host(region, replica), "SELECT count(*) FROM kept") == [(0,)]
     except psycopg.Error:
         return False
+
+
+def test_a_replica_whose_source_dies_as_it_comes_back_keeps_its_rows(region: LocalRegion) -> None:
+    source, replica = make(region, "lost", AvailabilityZone="us-west-2a"), unique("copy")
+    region.ask(host(region, source), "CREATE TABLE kept AS SELECT 1 AS n")
+    region.rds.create_db_instance_read_replica(
+        DBInstanceIdentifier=replica, SourceDBInstanceIdentifier=source, AvailabilityZone="us-west-2c"
+    )
+    available(region, replica)
+    assert rows(region, host(region, replica)) == 1
+    with out(region, "c"):
+        pass
+    with out(region, "a"):
+        # Once it was thrown away to be copied anew, from a source that was not there any more.
+        region.rds.promote_read_replica(DBInstanceIdentifier=replica)
+        available(region, replica)
+        assert rows(region, host(region, replica)) == 1
+        region.ask(host(region, replica), "INSERT INTO kept VALUES (2)")
