@@ -68,7 +68,8 @@ def the_writer(region: RegionView) -> str:
             "not-available",
             f"The cluster is {cluster['Status']}; its writer is {name or 'nobody'}.",
             "It is available, with a writer.",
-            "Wait a moment, then check again.",
+            "Is an AZ still out that should be back? `lab.map()` shows it, `lab.fault` brings it back. Else wait a "
+            "moment, then check again.",
         )
     available(found)
     return name
@@ -89,9 +90,9 @@ def orders(region: RegionView, instance: str, first: int, last: int) -> dict[int
             ) from error
         raise Mistake(
             "no-answer-from-it",
-            f"`{instance}` does not answer: {error}",
+            f"`{instance}` does not answer.",
             "It answers.",
-            "Is its AZ out? Wait a moment, then check again.",
+            "Is its AZ out, or is it not there? `lab.map()` shows it. If it is just starting, check again in a moment.",
         ) from error
     return {int(number): datetime.fromtimestamp(float(at)).astimezone() for number, at in rows}
 
@@ -132,7 +133,7 @@ def number(evidence: Evidence, name: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     raise Mistake(
-        "not-a-number", f"`{name}` holds {str(value)[:100]}.", "One number.", "A count, as 2; no text."
+        "not-a-number", f"`{name}` holds {repr(value)[:100]}.", "One number.", "A count, as 2; no text."
     )
 
 

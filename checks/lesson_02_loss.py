@@ -62,6 +62,12 @@ def check_loss(region: RegionView, evidence: Evidence) -> Passed:
     expected = f"{COPYS_ZONE} is out while both shops sell the orders 301 to 400."
     if not outs or (backs and backs[0] < max(stored.values())):
         raise Mistake("copy-was-there", f"{COPYS_ZONE} was there while these orders were taken.", expected)
+    if not told(region, CLUSTER, AURORA_DONE, min(stored.values()), "db-cluster"):
+        raise Mistake(
+            "aurora-stayed",
+            f"Aurora has not failed over since order {NIGHT[0]}: its writer, {writer}, was in another AZ.",
+            "The AZ that fails is that of both writers.",
+        )
     there = orders(region, COPY, *NIGHT)
     if there:
         raise Mistake(

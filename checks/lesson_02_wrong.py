@@ -98,7 +98,8 @@ FAILOVER = {
         'fail_rds = partial(rds.failover_db_cluster, DBClusterIdentifier="rds-shop")\n'
         + _REFUSED_AURORA
         + _TAKE,
-        "Both calls were refused, and the till noticed nothing. Each belongs to the other shop.",
+        "A call that is refused, or that never comes, is no failover; the till noticed nothing. Read what your cell "
+        "printed. As the script stood, each call belonged to the other shop.",
         _NO_200,
     ),
     "only-rebooted": Wrong(
@@ -109,8 +110,8 @@ FAILOVER = {
     ),
     "only-rds": Wrong(
         _FAIL_RDS.format(force=True) + _REFUSED_AURORA + _TAKE,
-        "A forced failover by reboot is not for Aurora [7.7]: its call is `failover_db_cluster`. Mend it, "
-        "and run the cell again.",
+        "Aurora's call was refused: read what your cell printed. A forced failover by reboot is not for Aurora [7.7]: "
+        "its call is `failover_db_cluster`. Mend it, and run the cell again.",
         _NO_200,
     ),
     "after-closing-time": Wrong(
@@ -133,23 +134,7 @@ _SELL = "take_orders(SHOP, 301, 400)\ntake_orders(AURORA, 301, 400)\n"
 _PROMOTE = 'rds.promote_read_replica(DBInstanceIdentifier="rds-copy")\nwait_for("rds-copy")\n'
 _COUNT = "rds_lost, aurora_lost = missing(COPY, 301, 400), missing(AURORA, 301, 400)\n"
 _DAY_BEFORE = (
-    _C_BACK
-    + 'lab.fault("az", zone, "undo")\n'
-    + """
-wait_for("rds-shop", "rds-copy", "aurora-1", "aurora-2", "aurora-3")
-missing(SHOP, 301, 400), missing(AURORA, 301, 400)
-for host in (SHOP, AURORA):
-    ask(host, "delete from orders where id > 300")
-if ask(AURORA, "select aurora_db_instance_identifier()") != [(twin,)]:
-    rds.get_waiter("db_cluster_available").wait(DBClusterIdentifier="aurora-shop")
-    rds.failover_db_cluster(DBClusterIdentifier="aurora-shop", TargetDBInstanceIdentifier=twin)
-    rds.get_waiter("db_cluster_available").wait(DBClusterIdentifier="aurora-shop")
-if "ReadReplicaSourceDBInstanceIdentifier" not in instance("rds-copy"):
-    remove("rds-copy")
-"""
-    + "    "
-    + _COPY_IN_C.strip().replace("\n", "\n    ")
-    + "\nwhile not missing(COPY, 301, 400):\n    time.sleep(0.1)\n"
+    "zone = evening()\nwhile missing(COPY, 201, 300) != missing(SHOP, 201, 300):\n    time.sleep(0.1)\n"
 )
 
 LOSS = {
@@ -160,8 +145,8 @@ LOSS = {
     ),
     "copy-was-there": Wrong(
         _SELL + _ZONE_OUT + _PROMOTE + _COUNT,
-        "The replica was a moment behind at most, and this time you were lucky. To try the bad night, delete the "
-        "orders from 301 on in both shops, make rds-copy anew, and begin with step 1.",
+        "The replica was there, and a moment behind at most. For the bad night its AZ must fail before the orders: "
+        "`zone = evening()`, then begin with step 1.",
         _DAY_BEFORE,
     ),
     "it-caught-up": Wrong(
@@ -178,7 +163,24 @@ for _ in range(150):
         + _PROMOTE
         + _COUNT,
         "The replica came back while its source was still up, and fetched what it lacked. Step 3 comes before step 4. "
-        "Delete the orders from 301 on, make rds-copy anew, and begin with step 1.",
+        "`zone = evening()`, then begin with step 1.",
+        _DAY_BEFORE,
+    ),
+    "aurora-stayed": Wrong(
+        """
+other = "aurora-2" if zone == "us-west-2a" else "aurora-1"
+rds.failover_db_cluster(DBClusterIdentifier="aurora-shop", TargetDBInstanceIdentifier=other)
+rds.get_waiter("db_cluster_available").wait(DBClusterIdentifier="aurora-shop")
+time.sleep(lab.dns_ttl())
+"""
+        + _C_OUT
+        + _SELL
+        + _ZONE_OUT
+        + _C_BACK
+        + _PROMOTE
+        + _COUNT,
+        "Aurora's writer was elsewhere and has lost nothing, so this night was no test of it. "
+        "`zone = evening()` puts both writers into one AZ; then begin with step 1.",
         _DAY_BEFORE,
     ),
     "other-count": Wrong(
@@ -207,8 +209,8 @@ REPAIR = {
     ),
     "sold-again": Wrong(
         _MORNING + "take_orders(COPY, 301, 400)\n",
-        "The numbers are there, but they say the orders were taken this morning. Delete them in rds-copy, and copy "
-        "the rows with both columns.",
+        "The numbers are there, but not the moments that rds-shop has, to the microsecond. Delete them in rds-copy, "
+        "and copy the rows with both columns, as they are.",
         _NO_NIGHT,
     ),
     "wrong-way": Wrong(

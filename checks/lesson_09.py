@@ -112,6 +112,13 @@ def check_writes(region: RegionView, evidence: Evidence) -> Passed:
         found[str(way), str(transaction)] = int(count)
     alone = sum(1 for (way, _), count in found.items() if way == "single" and count == 1)
     largest = max((count for (way, _), count in found.items() if way == "batch"), default=0)
+    if not found:
+        raise Mistake(
+            "no-scans",
+            "The table `scan` is empty.",
+            f"{SCANS} scans of each way.",
+            'Begin with `billed(*scans("single"))`: it runs the statements, and says what they cost.',
+        )
     if alone < SCANS:
         raise Mistake(
             "one-transaction",
@@ -224,6 +231,7 @@ def check_index(region: RegionView, evidence: Evidence) -> Passed:
     if not kept[ADDRESS]:
         raise Mistake("the-wrong-one", seen, expected)
     if kept[NOTE]:
+        numbers(evidence, "with_it", 2)  # Else nobody has begun.
         raise Mistake("still-there", seen, expected)
     if not kept["(id"]:
         raise Mistake("no-key", seen, expected, "The primary key keeps parcels from being there twice.")

@@ -331,7 +331,7 @@ def _does_it(usage: ClusterUsage) -> None:
         name for name, (found, asked) in parts.items() if found is None or asked is None or found != asked
     ]
     if usage.retention_days != wanted.retention_days:
-        missing.append("backup_retention_days")
+        missing.append(f"backup_retention_days (asked: {wanted.retention_days})")
     if missing:
         raise Mistake(
             "left-out",

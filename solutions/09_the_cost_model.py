@@ -149,7 +149,8 @@ lab.check("09.1")
 # ## 2 · What is a write?
 #
 # Aurora bills log that is made durable, in units of **4 KB** [8.31]. Never a page: instances send no pages [8.31].
-# `billed` runs statements on the writer and says what they were: page reads, log writes.
+# `billed` runs statements on the writer and says what they were: page reads, log writes. Both are from PostgreSQL's
+# own statistics. For log writes it takes the larger of two: how often log was written, and its bytes in units of 4 KB.
 
 # %%
 cluster = rds.describe_db_clusters(DBClusterIdentifier="parcels")["DBClusters"][0]
@@ -294,6 +295,8 @@ print(before, "→", after, "page reads; saved:", saved, "dollars a month")
 lab.check("09.3")
 
 # %% [markdown]
+# (Fewer reads than the table has pages: each scan finds a part of it in the cache.)
+#
 # A table of 23 MB, one missing index. Elsewhere, a vendor's blog says, one call looked at 287,431 buffers [8.52];
 # and about 9,700 billed I/Os a second made a line of $5,104 a month, for I/O alone (2026-07) [8.50].
 #
@@ -731,7 +734,7 @@ print(save)
 lab.check("09.9")
 
 # %% [markdown]
-# Now their bills, as the lab prices them.
+# Now their whole bills, as the lab prices them, with instances that we have made up: they stand in the code.
 
 # %%
 TEAMS = {
@@ -770,7 +773,7 @@ display(HTML(bill_image(bills)))
 # The parcel service, next year, a month of 730 hours:
 #
 # - 300 GB; 1.5 billion page reads, 0.5 billion log writes;
-# - 7 days of automated backups (`backup_gb` 300), 12 snapshots of 300 GB beyond;
+# - automated backups (`backup_retention_days` 7, `backup_gb` 300), 12 snapshots of 300 GB beyond;
 # - a writer and a reader, **each** with at least 16 GiB: a `db.r6g.large`, or 8 ACUs [5.24];
 # - at night (18 to 8) 1 ACU would be enough for each.
 #

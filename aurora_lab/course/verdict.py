@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from time import monotonic, sleep
 from typing import Any
 
-from aurora_lab.course.exercises import Evidence, Exercise, Mistake
+from aurora_lab.course.exercises import Evidence, Exercise, Mistake, Passed
 from aurora_lab.course.region_view import RegionGoneError, SqlError
 
 log = logging.getLogger(__name__)
@@ -32,10 +34,16 @@ class Verdict:
         return asdict(self)
 
 
+STARTING = ("", "57P01", "57P03")
+"""No server answered, it is going down, or it is coming up."""
+PATIENCE_SECONDS = 3.0
+"""How long a server that is starting is waited for; it takes a few tenths of a second."""
+
+
 def judge(exercise: Exercise, region: Any, evidence: Evidence) -> Verdict:
     """The verdict of an exercise's check. Raises nothing: what goes wrong is a verdict too."""
     try:
-        passed = exercise.check(region, evidence)
+        passed = _patiently(lambda: exercise.check(region, evidence))
     except Mistake as mistake:
         return Verdict(
             exercise.id, False, mistake.name, mistake.seen, mistake.expected, exercise.explain(mistake)
@@ -62,3 +70,15 @@ def judge(exercise: Exercise, region: Any, evidence: Evidence) -> Verdict:
             "This is not your mistake. Run the check again; if it stays so, report it with this sentence.",
         )
     return Verdict(exercise.id, True, "", passed.seen)
+
+
+def _patiently(check: Callable[[], Passed]) -> Passed:
+    """Check once more where a server was just starting: a check only reads."""
+    deadline = monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return check()
+        except SqlError as error:
+            if error.sqlstate not in STARTING or monotonic() > deadline:
+                raise
+        sleep(0.1)

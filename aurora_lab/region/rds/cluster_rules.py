@@ -34,6 +34,8 @@ NOT_OFFERED_AT_CREATION = (
 
 def check_creation(engine: str, asked: dict[str, Any]) -> None:
     """Raises AwsError for a cluster that cannot be made."""
+    if engine in ("postgres", "mysql"):
+        raise rules.not_offered(f"A Multi-AZ DB cluster (Engine {engine})")
     for name in NOT_OFFERED_AT_CREATION:
         if asked.get(name):
             raise rules.not_offered(name)
