@@ -41,6 +41,10 @@ def dollars(amount: float) -> str:
     return shown(Fraction(amount), fine=abs(amount) < 1)
 
 
+PAIR = 2
+"""Page reads and log writes, as `billed` returns them."""
+
+
 def number(evidence: Evidence, name: str) -> float:
     """A number that the notebook holds. Raises Mistake."""
     return _number(need(evidence, name), name)
@@ -76,6 +80,13 @@ def amounts(evidence: Evidence, name: str, *keys: str) -> dict[str, float]:
 def _number(value: Any, name: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
+    if isinstance(value, list | tuple) and len(value) == PAIR:
+        raise Mistake(
+            "not-a-number",
+            f"`{name}` holds {str(value)[:100]}: two figures.",
+            "One of the two.",
+            "`billed` gives page reads and log writes, in this order: `reads, writes = billed(...)`.",
+        )
     raise Mistake(
         "not-a-number",
         f"`{name}` holds {str(value)[:100]}.",

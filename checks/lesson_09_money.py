@@ -338,7 +338,15 @@ def _does_it(usage: ClusterUsage) -> None:
             f"Not as it was asked for: {', '.join(missing)}.",
             "All that the parcel service needs.",
         )
-    large = [item for item in usage.instances if _gib(item.spans[0].size) >= NEEDED_GIB]
+    always = [item for item in usage.instances if item.spans[0].end in (None, MONTH)]
+    if len(always) < len(usage.instances):
+        raise Mistake(
+            "not-all-month",
+            f"{len(usage.instances) - len(always)} instances are there for a part of the month.",
+            f"The same two all the time, {MONTH} hours: this is a choice between two pairs.",
+            "Leave `hours` out of `instances`.",
+        )
+    large = [item for item in always if _gib(item.spans[0].size) >= NEEDED_GIB]
     follow = [
         item
         for item in usage.serverless
@@ -349,7 +357,7 @@ def _does_it(usage: ClusterUsage) -> None:
     if len(large) + len(follow) < 2:
         raise Mistake(
             "one-instance",
-            f"{len(large) + len(follow)} instances have 16 GiB by day.",
+            f"{len(large) + len(follow)} of its instances have 16 GiB by day.",
             "A writer and a reader, each with 16 GiB: one alone has nobody to take over.",
         )
 

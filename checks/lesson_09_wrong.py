@@ -132,8 +132,8 @@ SHRINK = {
     ),
     "only-vacuumed": Wrong(
         _DELETE + 'billed("vacuum parcel")\n',
-        "VACUUM makes the holes usable for new rows; it hands back only empty pages at the end. (VACUUM FULL does, "
-        "once no reader needs the old rows any more.) Move what is left into a new table.",
+        "VACUUM makes the holes usable for new rows; it hands back only empty pages at the end. Move what is left "
+        "into a new table. (It was `VACUUM FULL`? That is right, too: a reader still held the old rows. Run it again.)",
         _RELOAD,
     ),
     "lost-parcels": Wrong(
@@ -316,7 +316,8 @@ PLAN = {
     ),
     "one-instance": Wrong(
         _plan(instances='instances = [ { class = "db.r6g.large" } ]'),
-        "That is half the price and half the cluster: when the writer is lost, nobody can take over. Count to two.",
+        "That is half the price and half the cluster: when the writer is lost, nobody can take over. Two are needed, "
+        "each with 16 GiB by day.",
     ),
     "left-out": Wrong(
         _plan(snapshots=1),

@@ -408,11 +408,10 @@ def mend():
         ask(host, "delete from orders where id > 300")
     if "ReadReplicaSourceDBInstanceIdentifier" not in instance("rds-copy"):
         remove("rds-copy")
-        rds.create_db_instance_read_replica(
-            DBInstanceIdentifier="rds-copy",
-            SourceDBInstanceIdentifier="rds-shop",
-            AvailabilityZone="us-west-2c",
-        )
+        copied = {"SourceDBInstanceIdentifier": "rds-shop"}
+        copied["AvailabilityZone"] = "us-west-2c"
+        make = rds.create_db_instance_read_replica
+        make(**copied, DBInstanceIdentifier="rds-copy")
     wait_for("rds-copy")
 
 

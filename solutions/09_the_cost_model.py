@@ -172,7 +172,7 @@ def billed(*statements):
     return reads, max(writes, -(-size // 4096))  # units of 4 KB, rounded up
 
 
-made = billed("create table scan (way text, parcel integer)")
+made = billed("create table if not exists scan (way text, parcel integer)")
 print("to make a table: page reads, log writes:", made)
 
 # %% [markdown]
@@ -420,6 +420,7 @@ lab.check("09.5")
 # %% [markdown]
 # Many pages on the web still say **b**. The volume does shrink: after `DROP TABLE`, `TRUNCATE`, dropped partitions; on
 # Aurora gradually, about 10 TB a day. Not after `DELETE`: then repack the table [8.35].
+# (A table made by `create table … as` has no key and no index: make them again.)
 
 # %% [markdown]
 # ## 6 · Your own bill
@@ -482,7 +483,7 @@ print(mine)
 lab.check("09.6")
 
 # %% [markdown]
-# And now the lab's. It is a little later, so a little more. `aurora-lab bill parcels` prints the same in a terminal.
+# And now the lab's. It is later, so it is more: also I/Os that CloudWatch did not have yet. `aurora-lab bill parcels` prints the same in a terminal.
 
 # %%
 lab.bill("parcels")
@@ -527,8 +528,8 @@ lab.predict("09.7", choice)
 
 # %% [markdown]
 # Three clusters: dollars an hour of all instances, Standard and I/O-Optimized; then GB. A `db.r6g.2xlarge` is 1.038 and
-# 1.349 dollars (2026-07) [8.16] [8.19], an ACU-hour 0.12 and 0.16 (2026-07; texts of
-# AWS say 0.156) [8.3].
+# 1.349 dollars (2026-07) [8.16] [8.19], an ACU-hour 0.12 and 0.16 (2026-07, by the
+# price list; texts of AWS say 0.156) [8.3].
 
 # %%
 CLUSTERS = {
@@ -577,8 +578,8 @@ print(*zip(CLUSTERS, crossings, shares, strict=True), sep="\n")
 lab.check("09.7")
 
 # %% [markdown]
-# Do you believe it? Look for the crossing without the formula: price the first cluster line by line, with more and
-# more I/O, and draw both bills.
+# Do you believe it? The next two cells look for the crossing without the formula: they price the first cluster line by
+# line, with more and more I/O, and draw both bills.
 
 # %%
 from dataclasses import replace
@@ -609,7 +610,7 @@ figure, axes = plt.subplots(figsize=(7.5, 3.4), layout="constrained")
 standard, optimized = zip(*map(priced, BILLIONS), strict=True)
 axes.plot(BILLIONS, standard, "o-", ms=3, color="#c4622d", label="Standard")
 axes.plot(BILLIONS, optimized, "s--", ms=3, color="#3867b8", label="I/O-Optimized")
-if isinstance(crossings[0], float):
+if isinstance(crossings[0], int | float):
     axes.axvline(crossings[0] / 10**9, color="#6b7280", linewidth=1, label="your formula")
 axes.set(xlabel="billion I/Os a month", ylabel="dollars a month", ylim=(0, 2700))
 axes.legend(loc="lower right")
@@ -711,7 +712,7 @@ lab.predict("09.9", choice)
 # | backups; a snapshot beyond the retention period counts **in full** [8.36] | 0.021 | GB-month | [8.5] |
 # | Extended Support of version 13, since 2026-03 [8.45] | 0.10 | vCPU-hour, each instance | [8.12] |
 # | serverless; tiers 0 and 1 follow the writer [5.8], tier 1 is the default [5.9] | 0.12 | ACU-hour | [8.3] |
-# | between AZs, each way; Aurora's own replication is free | 0.01 | GB | [8.24] |
+# | between AZs, each GB once | 0.01 | GB | [8.24] |
 #
 # ### 09.9 What could each save?
 #
@@ -753,7 +754,8 @@ from aurora_lab.view.bill_picture import bill_image
 display(HTML(bill_image(bills)))
 
 # %% [markdown]
-# D is from one firm's report [8.57]. A, B and C are sums over what others write about [8.55] [8.56] [8.58]. B came by
+# A's snapshots are from a post [8.55]; the figures of B, C and D are made up, over what others write about [8.56] [8.58].
+# (One firm paid more than 20,000 dollars a year for D's mistake [8.57].) B came by
 # itself: a cluster is in Extended Support by default, unless you opt out when you create or restore it [8.45]. And C's
 # cure is one call for each reader, `modify_db_instance(PromotionTier=15)`.
 #
@@ -770,14 +772,16 @@ display(HTML(bill_image(bills)))
 # !aurora-lab bill --example | head -24
 
 # %% [markdown]
-# The parcel service, next year, a month of 730 hours:
+# The parcel service, a month of 730 hours:
 #
 # - 300 GB; 1.5 billion page reads, 0.5 billion log writes;
-# - automated backups (`backup_retention_days` 7, `backup_gb` 300), 12 snapshots of 300 GB beyond;
-# - a writer and a reader, **each** with at least 16 GiB: a `db.r6g.large`, or 8 ACUs [5.24];
-# - at night (18 to 8) 1 ACU would be enough for each.
+# - automated backups (`backup_retention_days` 7, `backup_gb` 300), 12 snapshots of 300 GB that
+#   are older;
+# - a writer and a reader; by day (8 to 18) **each** with at least 16 GiB: a `db.r6g.large`, or 8 ACUs [5.24];
+# - at night 1 ACU would be enough for each.
 #
-# Two choices: a pair of `db.r6g.large`, or a serverless pair that follows the day; Standard, or I/O-Optimized.
+# Two choices, for all the month: a pair of `db.r6g.large`, or a serverless pair that follows the day (`FOLLOWS`);
+# Standard, or I/O-Optimized.
 
 
 # %%
@@ -836,11 +840,13 @@ lab.check("09.10")
 # ## Clean up
 
 # %%
-cluster = rds.describe_db_clusters(DBClusterIdentifier="parcels")["DBClusters"][0]
-for member in sorted(cluster["DBClusterMembers"], key=lambda item: item["IsClusterWriter"]):
-    remove(member["DBInstanceIdentifier"])
-rds.delete_db_cluster(DBClusterIdentifier="parcels", SkipFinalSnapshot=True)
-rds.get_waiter("db_cluster_deleted").wait(DBClusterIdentifier="parcels")
+ours = {"Filters": [{"Name": "db-cluster-id", "Values": ["parcels"]}]}
+for cluster in rds.describe_db_clusters(**ours)["DBClusters"]:
+    members = sorted(cluster["DBClusterMembers"], key=lambda item: item["IsClusterWriter"])
+    for member in members:
+        remove(member["DBInstanceIdentifier"])
+    rds.delete_db_cluster(DBClusterIdentifier="parcels", SkipFinalSnapshot=True)
+    rds.get_waiter("db_cluster_deleted").wait(DBClusterIdentifier="parcels")
 lab.progress()
 
 # %% [markdown]

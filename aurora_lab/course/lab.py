@@ -25,6 +25,7 @@ from aurora_lab.course.real_aws import RealAws, RealAwsCells, to_stdout
 from aurora_lab.course.real_aws_plan import BUDGET, HOURS
 from aurora_lab.course.record import NotPlainError, Record, plain
 from aurora_lab.course.surroundings import enter_region, say
+from aurora_lab.course.verdict import CHECK_BROKE, REGION_GONE
 from aurora_lab.region import client
 from aurora_lab.region.client import RegionError
 from aurora_lab.region.fault_words import ACTIONS, DEFAULT_ACTIONS, asked, sentence
@@ -63,6 +64,10 @@ def _card_instead_of_error(method: Shown) -> Shown:
         return card
 
     return careful
+
+
+NO_HINT_HELPS = ("no-cluster", "not-available", "database-refused", REGION_GONE, CHECK_BROKE)
+"""Mistakes that are none of the exercise's own: a hint would be spent for nothing."""
 
 
 class Lab:
@@ -308,8 +313,14 @@ class Lab:
         rows = [("Seen", verdict["seen"]), ("Expected", verdict["expected"])]
         if verdict["explanation"]:
             rows.append(("Why", verdict["explanation"]))
-        if record.entry(about["id"]).get("hints", 0) < min(tries, about["hints"]):
+        shown = record.entry(about["id"]).get("hints", 0)
+        if verdict["name"] in NO_HINT_HELPS:
+            pass
+        elif shown < min(tries, about["hints"]):
             rows.append(self._next_hint(about, record))
+        elif shown >= about["hints"]:
+            watch = f"aurora-lab watch {about['id'].partition('.')[0]}"
+            rows.append(("Hint", f"You have seen them all. `{watch}`, in a terminal, offers a solution."))
         else:
             rows.append(("Hint", self._for_hints(about["id"])))
         return Card(Mood.FAIL, f"{about['id']} {about['title']}: not yet", tuple(rows))

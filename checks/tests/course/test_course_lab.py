@@ -91,7 +91,7 @@ def test_hints_asked_for_are_not_shown_twice_by_a_check(notebook: Notebook) -> N
     assert ["nudge" in shown[0], "pointer" in shown[1], "nearly" in shown[2], "nearly" in shown[3]] == [
         True
     ] * 4
-    assert 'lab.hint("99.1")' in repr(notebook.lab.check("99.1"))
+    assert "`aurora-lab watch 99`" in repr(notebook.lab.check("99.1"))
 
 
 def test_a_pass_tells_what_the_prediction_was_worth(notebook: Notebook) -> None:
