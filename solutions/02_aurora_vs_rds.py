@@ -199,7 +199,7 @@ print("rds-shop:", answers(SHOP))
 print("its copies:", ask(SHOP, "select state, sync_state from pg_stat_replication"))
 
 # %% [markdown]
-# One copy, `sync`: that is the standby: it has every order. RDS has another kind
+# One copy, `sync`: that is the standby. It has every order. RDS has another kind
 # of machine: a **read replica** [4.5].
 #
 # **Predict.** rds-shop gets one. Then there are three machines: primary, standby, replica. How many answer reads?

@@ -712,7 +712,7 @@ lab.predict("09.9", choice)
 # | backups; a snapshot beyond the retention period counts **in full** [8.36] | 0.021 | GB-month | [8.5] |
 # | Extended Support of version 13, since 2026-03 [8.45] | 0.10 | vCPU-hour, each instance | [8.12] |
 # | serverless; tiers 0 and 1 follow the writer [5.8], tier 1 is the default [5.9] | 0.12 | ACU-hour | [8.3] |
-# | between AZs, each GB once | 0.01 | GB | [8.24] |
+# | between AZs, each way | 0.01 | GB | [8.24] |
 #
 # ### 09.9 What could each save?
 #
