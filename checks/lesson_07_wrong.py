@@ -141,6 +141,13 @@ RENEWAL = {
         "print(seats())\n",
         "Waiting does not help: no connection ever moves by itself. Each has to be closed and made again.",
     ),
+    # Before those whose way back goes through the reader endpoint: it may lead to any reader.
+    "one-is-empty": Wrong(
+        _MOVED.format(source=_BY_YOU, target=_MADE),
+        "One passenger has moved, and there are two new readers. Each of them needs at least one: go on, until no "
+        "reader has 0.",
+        _MOVED.format(source=_MADE, target=_BY_YOU),
+    ),
     "fewer": Wrong(
         "for _ in range(4):\n    passengers.pop(0)[0].close()\n",
         "You have closed connections, and nobody has come in their place. After each one that you close, let one "
@@ -156,12 +163,6 @@ passengers.append((session, "rail-1"))
         "That connection was made to the cluster endpoint, which leads to the writer. Readers are found by the "
         "reader endpoint, as `board` does it.",
         "passengers.pop()[0].close()\nboard(8)\n",
-    ),
-    "one-is-empty": Wrong(
-        _MOVED.format(source=_BY_YOU, target=_MADE),
-        "One passenger has moved, and there are two new readers. Each of them needs at least one: go on, until no "
-        "reader has 0.",
-        _MOVED.format(source=_MADE, target=_BY_YOU),
     ),
 }
 

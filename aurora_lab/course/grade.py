@@ -96,10 +96,13 @@ def grade(
     runtime: str = "auto",
     scale: float = GRADING_SCALE,
     seconds: float = SECONDS,
+    cell_seconds: float | None = None,
     shared: Shared = ALONE,
 ) -> list[Result]:
     """The result of each exercise of a submission, in the lesson's order. Raises GradeError."""
-    options = Options(prove=prove, runtime=runtime, scale=scale, seconds=seconds, shared=shared)
+    options = Options(
+        prove=prove, runtime=runtime, scale=scale, seconds=seconds, cell_seconds=cell_seconds, shared=shared
+    )
     return grade_batch([notebook], options).results[0]
 
 

@@ -39,6 +39,11 @@ class ExerciseFailedError(Exception):
         self.failures = failures
 
 
+def _stopped(exercise: Exercise, error: StoppedError) -> Verdict:
+    """Of an exercise whose cells did not end by themselves."""
+    return Verdict(exercise.id, False, error.name, str(error), "Cells that end by themselves.")
+
+
 class _Item(pytest.Item):
     """An item of a notebook: has a verdict, and a line in the report."""
 
@@ -110,9 +115,7 @@ class ExerciseItem(_Item):
             failures += notebook.run_cells([*block.answer, *block.after])
             verdict = notebook.verdict(self.exercise)
         except StoppedError as error:
-            verdict = Verdict(
-                self.exercise.id, False, error.name, str(error), "Cells that end by themselves."
-            )
+            verdict = _stopped(self.exercise, error)
         if verdict.passed and failures:
             verdict = Verdict(self.exercise.id, False, CELL_FAILED, failures[0], NO_ERROR)
         of = self.exercise.points
@@ -134,11 +137,16 @@ class WrongItem(_Item):
     def runtest(self) -> None:
         """Passes where the check fails with this mistake's name, and the way back works."""
         notebook, wrong = self.parent, self.wrong
-        failures = notebook.begin(self.block)
-        failures += notebook.run_cells([CodeCell(wrong.source, "wrong answer", self.exercise.id)])
-        failures += notebook.run_cells(self.block.after)
-        verdict = notebook.verdict(self.exercise)
-        back = notebook.run_cells([CodeCell(wrong.undo, "undo", self.exercise.id)]) if wrong.undo else []
+        failures: list[str] = []
+        back: list[str] = []
+        try:
+            failures += notebook.begin(self.block)
+            failures += notebook.run_cells([CodeCell(wrong.source, "wrong answer", self.exercise.id)])
+            failures += notebook.run_cells(self.block.after)
+            verdict = notebook.verdict(self.exercise)
+            back += notebook.run_cells([CodeCell(wrong.undo, "undo", self.exercise.id)] if wrong.undo else [])
+        except StoppedError as error:
+            verdict = _stopped(self.exercise, error)
         kind = UNTOUCHED if self.mistake == UNTOUCHED else "wrong"
         self.note(verdict, kind=kind, points=0, of=0, failures=[*failures, *back])
         if verdict.passed:

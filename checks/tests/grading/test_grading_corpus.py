@@ -20,7 +20,7 @@ from aurora_lab.course.sandbox import SandboxError, choose
 from submissions import FILES, FRAMES, HONEST
 from tricks import BREAKAGES, PRETENCES, SPYING
 
-OPTIONS = Options(lesson="05", runtime="embedded", scale=1000.0, cell_seconds=12.0, memory=1024, until="05.2")
+OPTIONS = Options(lesson="05", runtime="embedded", scale=1000.0, cell_seconds=20.0, memory=1024, until="05.2")
 PROCESSES = 4
 CORPUS = {**FRAMES, **PRETENCES, **BREAKAGES, **SPYING, **FILES, "honest": HONEST}
 
