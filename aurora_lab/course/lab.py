@@ -24,6 +24,7 @@ from aurora_lab.course.real_account import REGION, RealAwsError, real_session
 from aurora_lab.course.real_aws import RealAws, RealAwsCells, to_stdout
 from aurora_lab.course.real_aws_plan import BUDGET, HOURS
 from aurora_lab.course.record import NotPlainError, Record, plain
+from aurora_lab.course.short_errors import shorten
 from aurora_lab.course.surroundings import enter_region, say
 from aurora_lab.course.verdict import CHECK_BROKE, REGION_GONE
 from aurora_lab.region import client
@@ -372,6 +373,7 @@ def connect() -> Lab:
     lab = Lab(home, _namespace, checker)
     shell = _shell()
     if shell is not None:
+        shorten()
         shell.register_magic_function(lab.real_aws.cell, magic_kind="cell", magic_name="real_aws")
         shell.events.register("post_run_cell", lab.notice)
     return lab
