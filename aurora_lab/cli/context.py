@@ -56,7 +56,7 @@ def console(error: bool = False) -> Console:
 def start(home: Home, runtime: str, scale: float | None) -> RegionInfo:
     """Have the region up, showing what is going on meanwhile. Raises RegionError, LabError.
 
-    A region that runs already keeps its runtime; a `scale` that is given is set.
+    One that runs already keeps its runtime, and its folder is said; a `scale` that is given is set.
     """
     if not home.folder.is_dir():
         require_home(home.folder)
@@ -64,10 +64,10 @@ def start(home: Home, runtime: str, scale: float | None) -> RegionInfo:
         require_home(home.folder)
         require_room(home.data)
         return _start(home, runtime, DEFAULT_SCALE if scale is None else scale)
+    click.echo(f"This region runs already: {home.folder}", err=True)
     if runtime not in ("auto", found.runtime):
         click.echo(
-            f"The region runs already, with the {found.runtime} runtime. "
-            "To change that, run `aurora-lab stop` first.",
+            f"It runs with the {found.runtime} runtime. To change that, run `aurora-lab stop` first.",
             err=True,
         )
     if scale is not None:

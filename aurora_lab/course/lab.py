@@ -320,11 +320,14 @@ class Lab:
         elif shown < min(tries, about["hints"]):
             rows.append(self._next_hint(about, record))
         elif shown >= about["hints"]:
-            watch = f"aurora-lab watch {about['id'].partition('.')[0]}"
-            rows.append(("Hint", f"You have seen them all. `{watch}`, in a terminal, offers a solution."))
+            rows.append(("Hint", f"You have seen them all. {self._for_solution(about['id'])}"))
         else:
             rows.append(("Hint", self._for_hints(about["id"])))
         return Card(Mood.FAIL, f"{about['id']} {about['title']}: not yet", tuple(rows))
+
+    def _for_solution(self, exercise: str) -> str:
+        """How to see a solution from here."""
+        return f"`aurora-lab watch {exercise.partition('.')[0]}`, in a terminal, offers a solution."
 
     def _next_hint(self, about: Mapping[str, Any], record: Record) -> tuple[str, str]:
         number = record.hint(about["id"], about["hints"])

@@ -96,11 +96,13 @@ def test_status_as_json_is_what_the_region_said(run: Run, shop: StandIn) -> None
 
 
 def test_start_of_a_running_region_changes_its_scale_only_when_asked(run: Run, region: StandIn) -> None:
-    assert run("start").exit_code == 0
+    again = run("start")
+    assert again.exit_code == 0
+    assert again.stderr.startswith("This region runs already: ")
     assert region.calls == []
     result = run("start", "--scale", "50", "--runtime", "containers")
     assert region.calls == [("scale", {"scale": 50.0})]
-    assert "The region runs already, with the embedded runtime." in result.stderr
+    assert "It runs with the embedded runtime." in result.stderr
 
 
 def test_the_lag_of_the_readers_is_shown_and_set(run: Run, region: StandIn) -> None:

@@ -171,6 +171,8 @@ def test_hints_come_one_by_one(desk: Desk) -> None:
     assert [f"hint number {number}" in shown[place] for place, number in enumerate((0, 1, 2, 2))] == [
         True
     ] * 4
+    desk.loop.press("c")
+    assert "[s] shows a solution" in desk.heard()
 
 
 def test_the_solution_is_offered_after_a_pass_or_three_tries(desk: Desk) -> None:
