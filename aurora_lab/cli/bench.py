@@ -25,6 +25,7 @@ from aurora_lab.cli import (
     bench_driver,
     bench_servers,
     bench_sql,
+    bench_stock,
     bench_volume,
 )
 from aurora_lab.cli.bench_region import Bench
@@ -142,6 +143,7 @@ def _volume(_bench: Bench) -> list[Row]:
             found = bench_volume.commits_per_second(bench, clients)
             of = f"{clients} client{'s' if clients > 1 else ''}, {bench_volume.disk()}"
             kept = found.quorum >= least * found.local
+            stock, stock_local = bench_stock.commits_per_second(bench, clients)
             rows += [
                 Row(
                     f"commits, 4 of 6 log copies, {of}",
@@ -151,6 +153,13 @@ def _volume(_bench: Bench) -> list[Row]:
                     "one local flush, six copies attached",
                     f"at least {least:.2f}",
                     kept,
+                ),
+                Row(
+                    "the same, PostgreSQL as it comes",
+                    stock,
+                    "tps",
+                    stock_local,
+                    "one local flush, six copies",
                 ),
                 Row("the same, an AZ away", found.zone_away, "tps", found.quorum, "all six there"),
                 Row("the same, a storage node slow", found.slow_node, "tps", found.quorum, "all six fast"),

@@ -8,7 +8,8 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -125,43 +126,59 @@ def transactions_per_second(bench: Bench, clients: int) -> tuple[float, float]:
     assert info is not None
     host = status["endpoint"]
     through, past = (info.address, info.port), ("127.0.0.1", status["instances"][0]["server_port"])
-    pgbench(bench, host, through, "-i", "-s", "10", "-q")
+    pgbench(login(bench, host, through), "-i", "-s", "10", "-q")
     routed: list[float] = []
     direct: list[float] = []
     for _ in range(SLICES):
         for address, figures in ((through, routed), (past, direct)):
             options = ("-S", "-c", str(clients))
-            text = pgbench(bench, host, address, *options, "-T", str(SLICE_SECONDS))
-            found = re.search(r"tps = ([\d.]+) \(without", text)
-            assert found, text
-            figures.append(float(found[1]))
+            where = login(bench, host, address)
+            figures.append(rate(pgbench(where, *options, "-T", str(SLICE_SECONDS))))
     bench.delete(name)
     return median(routed), median(direct)
 
 
-def pgbench(bench: Bench, host: str, address: tuple[str, int], *options: str) -> str:
-    """Run pgbench over TLS and return what it prints."""
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Where pgbench connects, and as whom."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Further `PG…` variables."""
+
+
+def login(bench: Bench, host: str, address: tuple[str, int]) -> Login:
+    """As a learner connects: by name, over TLS that is checked; `address` is the router's or a server's own."""
+    tls = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(bench.home.ca_file)}
+    return Login(host, address[1], USER, PASSWORD, {"PGHOSTADDR": address[0], **tls})
+
+
+def pgbench(where: Login, *options: str) -> str:
+    """Run pgbench and return what it prints."""
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("PG")},
-        "PGHOSTADDR": address[0],
-        "PGPASSWORD": PASSWORD,
-        "PGSSLMODE": "verify-full",
-        "PGSSLROOTCERT": str(bench.home.ca_file),
+        "PGPASSWORD": where.password,
+        **where.more,
     }
-    command = [
-        str(client_bin() / "pgbench"),
-        "-h",
-        host,
-        "-p",
-        str(address[1]),
-        "-U",
-        USER,
-        *options,
-        "postgres",
-    ]
+    command = [str(client_bin() / "pgbench"), "-h", where.host, "-p", str(where.port), "-U", where.user]
     result = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=300, check=False
+        [*command, *options, "postgres"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     if result.returncode:
         raise RuntimeError(f"pgbench failed: {result.stderr.strip()}")
     return result.stdout
+
+
+def rate(text: str) -> float:
+    """Transactions per second, in what pgbench prints."""
+    found = re.search(r"tps = ([\d.]+) \(without", text)
+    assert found, text
+    return float(found[1])

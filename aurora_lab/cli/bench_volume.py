@@ -5,7 +5,6 @@ On a disk, unlike the rest of the benchmark: in memory a flush costs nothing, an
 
 from __future__ import annotations
 
-import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from aurora_lab.cli.bench_servers import median
-from aurora_lab.cli.bench_sql import pgbench
+from aurora_lab.cli.bench_sql import Login, login, pgbench, rate
 from aurora_lab.cluster.connections import connect
 from aurora_lab.region import client
 from aurora_lab.region.identity import load_identity
@@ -75,6 +74,16 @@ def commits_per_second(bench: Bench, clients: int) -> Commits:
     return Commits(**{mode: median(figures) for mode, figures in found.items()})
 
 
+def make_tables(where: Login) -> None:
+    """What `commits` works on."""
+    pgbench(where, "-i", "-s", "10", "-q")
+
+
+def commits(where: Login, clients: int) -> float:
+    """Commits per second of one slice."""
+    return rate(pgbench(where, "-N", "-c", str(clients), "-T", str(SLICE_SECONDS)))
+
+
 def disk() -> str:
     """The kind of file system that the commits were measured on."""
     folder = Path(tempfile.gettempdir()).resolve()
@@ -96,24 +105,18 @@ class _Runs:
     """pgbench against one writer, past the router."""
 
     def __init__(self, bench: Bench, host: str, port: int, clients: int) -> None:
-        self._bench = bench
-        self._host = host
-        self._port = port
+        self._login = login(bench, host, ("127.0.0.1", port))
         self._clients = clients
         with closing(Store(bench.home.state)) as store:
             password = load_identity(store).superuser_password
         self._administrator = connect(("127.0.0.1", port), password)
         ((file,),) = self._administrator.execute("SHOW config_file").fetchall()
         self._configuration = Path(file)
-        pgbench(bench, host, ("127.0.0.1", port), "-i", "-s", "10", "-q")
+        make_tables(self._login)
 
     def once(self) -> float:
         """Commits per second of one slice."""
-        options = ("-N", "-c", str(self._clients), "-T", str(SLICE_SECONDS))
-        text = pgbench(self._bench, self._host, ("127.0.0.1", self._port), *options)
-        found = re.search(r"tps = ([\d.]+) \(without", text)
-        assert found, text
-        return float(found[1])
+        return commits(self._login, self._clients)
 
     @contextmanager
     def local_flush(self) -> Iterator[None]:
@@ -128,7 +131,7 @@ class _Runs:
     def _configure(self, text: str, fsync: str) -> None:
         self._configuration.write_text(text, encoding="utf-8")
         self._administrator.execute("SELECT pg_reload_conf()")
-        _until(
+        until(
             lambda: self._administrator.execute("SHOW fsync").fetchone() == (fsync,),
             f"the writer does not take fsync = {fsync}",
         )
@@ -175,13 +178,14 @@ def _nodes(bench: Bench, cluster: str) -> list[dict[str, Any]]:
 
 
 def _in_sync(bench: Bench, cluster: str) -> None:
-    _until(
+    until(
         lambda: all(node["state"] == "in-sync" for node in _nodes(bench, cluster)),
         "the storage nodes do not come back",
     )
 
 
-def _until(condition: Callable[[], bool], otherwise: str) -> None:
+def until(condition: Callable[[], bool], otherwise: str) -> None:
+    """Wait for a condition. Raises TimeoutError, which says `otherwise`."""
     deadline = monotonic() + SYNC_SECONDS
     while not condition():
         if monotonic() > deadline:

@@ -325,7 +325,7 @@ class Lab:
             rows.append(("Hint", self._for_hints(about["id"])))
         return Card(Mood.FAIL, f"{about['id']} {about['title']}: not yet", tuple(rows))
 
-    def _for_solution(self, exercise: str) -> str:
+    def _for_solution(self, exercise: str, /) -> str:
         """How to see a solution from here."""
         return f"`aurora-lab watch {exercise.partition('.')[0]}`, in a terminal, offers a solution."
 

@@ -57,7 +57,7 @@ class OutsideLab(Lab):
         evidence: dict[str, Any] = self._record(about["id"]).entry(about["id"]).get("evidence", {})
         return evidence
 
-    def _for_solution(self, exercise: str) -> str:
+    def _for_solution(self, _exercise: str, /) -> str:
         return f"[s] shows a solution, once it was tried {TRIES} times."
 
 
