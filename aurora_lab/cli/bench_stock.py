@@ -1,7 +1,7 @@
-"""The volume's floor: PostgreSQL as it comes, with six `pg_receivewal --synchronous`, and nothing of the lab.
+"""The volume's floor: PostgreSQL with its own settings and six `pg_receivewal --synchronous`, without a region.
 
-What a quorum costs is a matter of the machine: how long its disk takes to flush, and how many processors share the
-work of six receivers. What is left of the rate here is what can be left of it in the lab.
+What a quorum costs is a matter of the machine, too: how long its disk takes to flush, and how many processors share
+the work of six receivers. This says how much of the cost is the machine's.
 """
 
 from __future__ import annotations

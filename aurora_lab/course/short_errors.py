@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 NOTEBOOK = "__main__"
 """The module that a notebook's cells are."""
-EXISTS = "It is there already: perhaps this cell was run before. Then go on with the next one."
+EXISTS = "It is there already: perhaps this cell was run before. What comes after this line was not run now."
 
 
 def shorten() -> None:
